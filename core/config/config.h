@@ -1,0 +1,107 @@
+// Config: the checked configuration of a run, as plain data. contract.md section 2 names every key;
+// core/config/config_loader.h reads it from flags, environment, file and defaults.
+//
+// Secrets are kept as the loader resolved them ("env:NAME" and "file:PATH" are already replaced) in
+// fields of type Secret, which print as "***" wherever they are formatted.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace spa {
+
+// A string that does not print itself. Reveal() is for the wire alone.
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  bool empty() const { return value_.empty(); }
+  const std::string& Reveal() const { return value_; }
+
+ private:
+  std::string value_;
+};
+
+struct AuthConfig {
+  std::string tenant_id;
+  std::string client_id;
+  Secret client_secret;
+  std::string certificate_path;  // PEM with certificate and key, or PFX
+  Secret certificate_password;
+  std::string federated_token_file;
+  bool managed_identity = false;
+  std::string authority_host = "https://login.microsoftonline.com";
+};
+
+struct GraphConfig {
+  std::string base_url = "https://graph.microsoft.com/v1.0";
+  std::string http_version = "auto";
+  std::string user_agent;
+};
+
+struct DiscoveryConfig {
+  bool include_subsites = true;
+  bool include_personal_sites = true;
+  bool include_lists = true;
+};
+
+struct PermissionsConfig {
+  bool expand_groups = true;
+  bool include_sharing_links = true;
+  std::string sharepoint_rest = "auto";  // "auto", "on", "off"
+};
+
+struct ConcurrencyConfig {
+  int max_api_calls = 20;
+  int max_db_connections = 10;
+  int max_cpu_tasks = 0;
+  int max_sites = 8;
+  int resource_units_per_minute = 0;  // 0: learnt
+};
+
+struct RedisSecurityConfig {
+  Secret redis_auth;
+  bool use_tls = false;
+  std::string tls_ca_path, tls_cert_path, tls_key_path;
+  std::string acl_username;
+  Secret acl_password;
+};
+
+struct CacheConfig {
+  bool enabled = true;
+  std::string mode = "readwrite";  // off, observe, read, readwrite
+  int local_cache_size = 10000;    // entries
+  int ttl = 300;                   // seconds an L2-backed entry stays in memory
+  int default_ttl = 3600;          // seconds
+  int compression_threshold = 1000;
+  int compression_level = 1;
+  std::string l2 = "disk:.sharepoint-audit/cache.db";
+  std::string redis_url;
+  RedisSecurityConfig redis_security;
+};
+
+struct FindingsConfig {
+  std::vector<std::string> internal_domains, allowed_guest_domains, sensitive_labels;
+  std::map<std::string, double> thresholds;
+};
+
+struct Config {
+  AuthConfig auth;
+  std::string tenant_url;  // https://contoso.sharepoint.com, no trailing slash
+  std::vector<std::string> target_sites;
+  GraphConfig graph;
+  std::string tls_ca_file;
+  std::string db_path = "audit.db";
+  DiscoveryConfig discovery;
+  PermissionsConfig permissions;
+  ConcurrencyConfig concurrency;
+  CacheConfig cache;
+  FindingsConfig findings;
+  std::string log_file;
+  std::string log_level = "info";
+};
+
+}  // namespace spa

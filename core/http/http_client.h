@@ -1,0 +1,86 @@
+// HttpClient: one HTTP exchange, over libcurl's multi interface driven by Asio.
+//
+// Does: HTTP/1.1 and HTTP/2, TLS with the system's trust store or a CA file, gzip, proxies from
+// the environment (https_proxy, no_proxy), kept-alive connections, timeouts, cancellation.
+// Does not: follow redirects (a redirect is an answer like any other: whoever holds a token
+// decides where it may go), retry, or add credentials.
+//
+// Threads: the io_context's thread only.
+// Lifetime: must outlive every Send.
+// Errors: kUnreachable with the host and libcurl's words; an HTTP status is never an Error here.
+// A body that ended early is an Error too, so that a short list cannot pass as a whole one.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/async/concurrency_manager.h"
+#include "core/async/task.h"
+#include "core/result.h"
+
+namespace spa {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+// The value of the first header of that name (case-insensitive), or empty.
+std::string_view FindHeader(const HttpHeaders& headers, std::string_view name);
+
+struct HttpRequest {
+  HttpRequest() = default;
+  HttpRequest(std::string method, std::string url) : method(std::move(method)), url(std::move(url)) {}
+
+  std::string method = "GET";
+  std::string url;
+  HttpHeaders headers;
+  std::string body;
+  std::chrono::milliseconds connect_timeout{20'000};
+  std::chrono::milliseconds timeout{300'000};
+  bool use_proxy = true;  // false: for the link-local metadata service
+};
+
+struct HttpResponse {
+  HttpResponse() = default;
+
+  int status = 0;
+  HttpHeaders headers;
+  std::string body;  // Decompressed. Its capacity leaves simdjson's padding behind the text.
+
+  std::string_view Header(std::string_view name) const { return FindHeader(headers, name); }
+};
+
+class HttpClient {
+ public:
+  struct Options {
+    std::string ca_file;                // Empty: the system's trust store.
+    std::string http_version = "auto";  // "auto", "1.1" or "2"
+    std::string user_agent;
+  };
+  struct Counters {
+    long requests = 0;       // Sent, whatever came back.
+    long failures = 0;       // Ended without a whole answer.
+    long bytes_received = 0; // As they came over the wire.
+    int peak_in_flight = 0;
+  };
+
+  HttpClient(asio::io_context& io, ConcurrencyManager& concurrency, Options options);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+
+  // Waits for an API permit, then for the answer.
+  [[nodiscard]] Task<Result<HttpResponse>> Send(HttpRequest request);
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  class Engine;
+  Counters counters_;
+  ConcurrencyManager& concurrency_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace spa

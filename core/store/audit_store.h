@@ -1,0 +1,143 @@
+// AuditStore: the audit database, one SQLite file that any SQLite tool can read while a run writes.
+//
+// Holds what was found (objects, scopes, grants, groups), in which run, and what could not be read
+// (gaps). Rows that can change carry a validity interval [from_run, to_run): a run closes what it
+// saw change and opens the new version, so that every finished run can still be exported.
+//
+// Threads: one thread at a time (ConcurrencyManager::RunDb sees to it).
+// Writes: collected in transactions that Commit() ends; a crash loses the open transaction alone.
+// Errors: kStorage with the file and SQLite's words; kUsage for a file that is no audit database or
+// was made by a newer program; kBusy when another run holds the lock.
+// Schema: docs/schema.md; PRAGMA user_version names its version.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/model.h"
+#include "core/result.h"
+
+namespace spa {
+
+using Oid = std::int64_t;    // An object's number in this database, the same in every run.
+using RunNo = std::int64_t;  // A run's number; runs are ordered by it.
+
+struct RunInfo {
+  RunInfo() = default;
+  RunNo number = 0;
+  std::string id;      // For people and --run: unique, sortable by time.
+  std::string status;  // running, complete, partial, failed, interrupted
+  std::string mode;    // full, incremental
+  std::string tenant_id;
+  std::string started_at, finished_at;
+  std::string summary_json;  // The run summary as printed; empty while running.
+};
+
+// What a drive's delta said about itself: evidence whether `hierarchicalsharing` was honoured.
+struct DriveEvidence {
+  DriveEvidence() = default;
+  std::int64_t items = 0;  // live items, root included
+  bool root_seen = false;
+  SharedFacet root_shared = SharedFacet::kAbsent;
+  bool any_empty_facet = false;       // some item had "shared": {}
+  bool bare_below_shared = false;     // some item without the key stands below one with a scope
+  std::int64_t orphans = 0;           // items whose parent never came
+  std::int64_t with_facet = 0;        // items that have the key, root not counted
+};
+
+// A scope owner whose permissions are to be read through Graph.
+struct ScopeTarget {
+  ScopeTarget() = default;
+  Oid oid = 0;
+  std::string drive_id, item_id;
+};
+
+struct GroupUse {  // One occurrence of a group in a scope.
+  GroupUse() = default;
+  GroupRef group;
+};
+
+struct Gap {
+  Gap() = default;
+  std::optional<Oid> oid;  // Absent: not about an object (a group, the tenant).
+  std::string url;         // The object's URL, or a name for what it is about.
+  CoverageState state = CoverageState::kFailed;
+  std::string reason;
+  std::string remedy;
+};
+
+struct StoreCounts {  // As of one run: what the summary prints.
+  StoreCounts() = default;
+  std::int64_t sites = 0, libraries = 0, folders = 0, files = 0, lists = 0, list_items = 0;
+  std::int64_t unique_scopes = 0, acls = 0;
+  std::int64_t grants = 0, links = 0, external = 0, anonymous = 0;
+  std::int64_t discovered = 0, read = 0, inherited = 0, skipped = 0, failed = 0;
+};
+
+class AuditStore {
+ public:
+  enum class Mode { kReadWrite, kReadOnly };
+
+  // kReadWrite creates the file (0600) and migrates it; kReadOnly demands an existing one.
+  static Result<std::unique_ptr<AuditStore>> Open(const std::string& path, Mode mode);
+  virtual ~AuditStore() = default;
+
+  // --- runs ---
+  // Takes the run lock (kBusy with pid, host and run id of the holder; a lock whose process is dead
+  // on this host is taken over and that run marked interrupted).
+  virtual Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) = 0;
+  virtual Status FinishRun(const std::string& status, const std::string& summary_json) = 0;
+  virtual Result<std::vector<RunInfo>> Runs() = 0;
+  // `id` empty: the latest run that is complete or partial.
+  virtual Result<RunInfo> FindRun(const std::string& id) = 0;
+
+  virtual Status Commit() = 0;
+
+  // --- what discovery finds (all within the current run) ---
+  // Insert or refresh; the parent of a subsite must have been put before it.
+  virtual Result<Oid> PutSite(const Site& site) = 0;
+  virtual Result<Oid> PutDrive(Oid site, const Drive& drive) = 0;  // The library object.
+  virtual Result<Oid> PutList(Oid site, const List& list) = 0;
+
+  // Appends one delta page to the drive's staging area. Of an item that comes again, the last wins.
+  virtual Status StageItems(Oid library, std::span<const DriveItem> items) = 0;
+  virtual Status DiscardStage(Oid library) = 0;  // 410, or the drive failed: old rows stay valid.
+  virtual Result<DriveEvidence> StageEvidence(Oid library) = 0;
+  // kRestUniqueFlags: which list item ids own a scope. May be called often; replaces the facet.
+  virtual Status StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) = 0;
+  // Items named by unique id (SharingLinks groups, graph.md 4.9) that the stage says inherit.
+  virtual Result<std::int64_t> StageContradictions(Oid library, std::span<const std::string> unique_ids) = 0;
+  // Merges the stage: links parents, finds each object's scope owner by the method, closes what is
+  // gone. Under kItemPermissions every item becomes a target of ScopeTargets and ResolveItemScopes
+  // must follow. `library_inherits`: REST said that the library itself owns no scope.
+  virtual Status FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
+                             const std::string& delta_link) = 0;
+  // Scope owners of a finished drive whose permissions this run has not read yet, by oid, from
+  // `after` on, at most `limit`.
+  virtual Result<std::vector<ScopeTarget>> ScopeTargets(Oid library, Oid after, int limit) = 0;
+  // kItemPermissions, after all sets were put: an item whose set equals its parent's inherits.
+  virtual Status ResolveItemScopes(Oid library) = 0;
+
+  // --- what permissions finds ---
+  // The whole permission set of one scope owner. Equal sets are stored once.
+  virtual Status PutScope(Oid owner, std::span<const Grant> grants) = 0;
+  // A web or list that inherits (REST HasUniqueRoleAssignments false): its objects use `parent`'s.
+  virtual Status PutInherits(Oid object) = 0;
+  virtual Status PutMembers(const GroupRef& group, std::span<const Member> members) = 0;
+  // Calls `use` for every occurrence of an expandable group in the grants of this run, in a stable
+  // order, without holding them all in memory.
+  virtual Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) = 0;
+
+  virtual Status PutGap(const Gap& gap) = 0;
+  virtual Result<StoreCounts> Counts(RunNo run) = 0;
+  virtual Result<std::vector<Gap>> Gaps(RunNo run) = 0;
+  // Drives per method, for the summary: ("delta_hierarchy", 12) …
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> MethodCounts(RunNo run) = 0;
+};
+
+}  // namespace spa
