@@ -1,0 +1,61 @@
+#include "core/http/url.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace spa {
+namespace {
+
+std::string Lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+std::string Port(const Url& url) {
+  const auto colon = url.authority.rfind(':');
+  const bool in_brackets = url.authority.find(']', colon) != std::string::npos;
+  if (colon != std::string::npos && !in_brackets && colon + 1 < url.authority.size()) {
+    return url.authority.substr(colon + 1);
+  }
+  return url.scheme == "https" ? "443" : "80";
+}
+
+}  // namespace
+
+Url SplitUrl(std::string_view text) {
+  Url url;
+  const auto scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos) return url;
+  url.scheme = Lower(text.substr(0, scheme_end));
+  text.remove_prefix(scheme_end + 3);
+  const auto authority_end = text.find_first_of("/?#\\");
+  url.authority = Lower(text.substr(0, authority_end));
+  url.path = authority_end == std::string_view::npos ? "" : std::string(text.substr(authority_end));
+  if (url.path.empty() || url.path[0] != '/') url.path.insert(0, "/");
+  if (url.authority.starts_with('[')) {
+    const auto close = url.authority.find(']');
+    if (close == std::string::npos) return url;
+    url.host = url.authority.substr(1, close - 1);
+  } else {
+    url.host = url.authority.substr(0, url.authority.find(':'));
+  }
+  const bool plain = std::none_of(url.authority.begin(), url.authority.end(), [](unsigned char c) {
+    return c <= ' ' || c == '@' || c == 0x7f;
+  });
+  url.valid = plain && !url.host.empty() && (url.scheme == "http" || url.scheme == "https");
+  return url;
+}
+
+bool IsLoopbackHost(std::string_view host) {
+  const bool digits = std::all_of(host.begin(), host.end(), [](unsigned char c) {
+    return std::isdigit(c) || c == '.';
+  });
+  return host == "localhost" || host == "::1" || (digits && host.starts_with("127."));
+}
+
+bool SameOrigin(const Url& a, const Url& b) {
+  return a.valid && b.valid && a.scheme == b.scheme && a.host == b.host && Port(a) == Port(b);
+}
+
+}  // namespace spa
