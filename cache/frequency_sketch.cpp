@@ -1,0 +1,63 @@
+#include "cache/frequency_sketch.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace spa {
+namespace {
+
+constexpr int kRows = 4;
+
+// Where the counter of a row lies within the line of a key.
+struct Place {
+  Place(const Fingerprint& print, int row) {
+    const std::uint64_t bits = print.high >> (40 + 5 * row);
+    word = static_cast<std::size_t>(2 * row) + (bits & 1);
+    shift = static_cast<int>((bits >> 1) & 15) * 4;
+  }
+  std::size_t word;
+  int shift;
+};
+
+}  // namespace
+
+FrequencySketch::FrequencySketch(std::size_t entries)
+    : lines_(std::bit_ceil(std::max<std::size_t>(entries / 8, 1))),
+      line_mask_(lines_.size() - 1),
+      halve_at_(10 * std::max<std::size_t>(entries, 8)) {}
+
+void FrequencySketch::Record(const Fingerprint& print) {
+  Line& line = lines_[print.high & line_mask_];
+  for (int row = 0; row < kRows; ++row) {
+    const Place place(print, row);
+    auto& word = line.words[place.word];
+    const std::uint64_t now = word.load(std::memory_order_relaxed);
+    if (((now >> place.shift) & 15) < 15) {
+      word.store(now + (std::uint64_t{1} << place.shift), std::memory_order_relaxed);
+    }
+  }
+  if (recorded_.fetch_add(1, std::memory_order_relaxed) + 1 == halve_at_) Halve();
+}
+
+int FrequencySketch::Frequency(const Fingerprint& print) const {
+  const Line& line = lines_[print.high & line_mask_];
+  std::uint64_t least = 15;
+  for (int row = 0; row < kRows; ++row) {
+    const Place place(print, row);
+    const std::uint64_t now = line.words[place.word].load(std::memory_order_relaxed);
+    least = std::min(least, (now >> place.shift) & 15);
+  }
+  return static_cast<int>(least);
+}
+
+void FrequencySketch::Halve() {
+  for (Line& line : lines_) {
+    for (auto& word : line.words) {
+      const std::uint64_t now = word.load(std::memory_order_relaxed);
+      word.store((now >> 1) & 0x7777777777777777, std::memory_order_relaxed);
+    }
+  }
+  recorded_.store(halve_at_ / 2, std::memory_order_relaxed);
+}
+
+}  // namespace spa

@@ -1,0 +1,48 @@
+#include "cache/cache_policy.h"
+
+#include "tests/catch.h"
+
+using namespace spa;
+using namespace std::chrono_literals;
+
+TEST_CASE("S4-13: group members are fresh for six hours") {
+  CHECK(PolicyOf(CacheKind::kGroupMembers).fresh == 21600s);
+  CHECK(PolicyOf(CacheKind::kGroupMembers).name == "group_members");
+}
+
+TEST_CASE("S4-16, S4-17: what the audit looks up repeatedly has a row of its own") {
+  for (const auto& [kind, name] : {std::pair{CacheKind::kSite, "site"},
+                                   {CacheKind::kDrive, "drive"},
+                                   {CacheKind::kList, "list"},
+                                   {CacheKind::kItem, "item"},
+                                   {CacheKind::kUser, "user"},
+                                   {CacheKind::kPermissionSet, "permission_set"}}) {
+    CHECK(PolicyOf(kind).name == name);
+  }
+}
+
+TEST_CASE("A failure is remembered as long as it is likely to stay") {
+  CHECK(NegativeTtl(Error(ErrorCode::kNotFound, "")) == 300s);
+  CHECK(NegativeTtl(Error(ErrorCode::kForbidden, "")) == 600s);
+  CHECK(NegativeTtl(Error(ErrorCode::kUnsupported, "")) == 600s);
+  CHECK(NegativeTtl(Error(ErrorCode::kLocked, "")) == 60s);
+}
+
+TEST_CASE("A failure that may be over at once is never remembered") {
+  const ErrorCode code =
+      GENERATE(ErrorCode::kUsage, ErrorCode::kAuth, ErrorCode::kUnreachable, ErrorCode::kThrottled,
+               ErrorCode::kGone, ErrorCode::kRefused, ErrorCode::kMalformed, ErrorCode::kStorage,
+               ErrorCode::kBusy, ErrorCode::kInternal);
+
+  CHECK_FALSE(NegativeTtl(Error(code, "")));
+}
+
+TEST_CASE("A refused token and a named time to come back are never remembered") {
+  Error unauthorized(ErrorCode::kForbidden, "");
+  unauthorized.http_status = 401;
+  CHECK_FALSE(NegativeTtl(unauthorized));
+
+  Error later(ErrorCode::kLocked, "");
+  later.retry_after = std::chrono::duration<double>(2.5);
+  CHECK_FALSE(NegativeTtl(later));
+}
