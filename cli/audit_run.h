@@ -1,0 +1,39 @@
+// RunAudit: one audit from sign-in to summary. The command line checks and fills AuditOptions; the
+// run knows nothing of flags, files of configuration or exit codes.
+//
+// Threads: call from the main thread; it runs its own io_context and returns when all work has
+// ended. Signals: SIGINT and SIGTERM end the run early with a checkpoint; the outcome then says
+// interrupted. Errors: what stopped the run as a whole. What could not be read is in the summary's
+// coverage.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "core/config/config.h"
+#include "core/result.h"
+#include "report/summary.h"
+
+namespace spa {
+
+struct AuditOptions {
+  AuditOptions() = default;
+
+  Config config;              // Checked; --sites, --max-sites and the like are already in it.
+  bool no_cache = false;      // Neither cache level nor coalescing, for the comparison run.
+  std::string mode = "auto";  // "full", "incremental", or "auto": incremental where it is possible
+  std::chrono::seconds patience{15 * 60};  // Without progress, before a throttled run gives up.
+  int verbosity = 0;                       // Number of -v
+  bool quiet = false;                      // No progress, no heartbeat.
+};
+
+struct AuditOutcome {
+  AuditOutcome() = default;
+  RunSummary summary;
+  bool interrupted = false;
+};
+
+Result<AuditOutcome> RunAudit(const AuditOptions& options);
+
+}  // namespace spa
