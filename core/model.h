@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace spa {
@@ -111,6 +112,15 @@ struct Member {
   std::optional<bool> account_enabled;
 };
 
+// What a cache counts for them: bytes, roughly.
+inline std::size_t CostOf(const Site& s) {
+  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.web_url.capacity() + s.name.capacity();
+}
+inline std::size_t CostOf(const Member& m) {
+  return sizeof m + m.id.capacity() + m.kind.capacity() + m.name.capacity() + m.login.capacity() +
+         m.email.capacity() + m.user_type.capacity();
+}
+
 // Names a group whose members are looked up, and spells it as a key:
 // "group:GUID", "group_owners:GUID", "site_group:SITE_ID:NUMBER".
 struct GroupRef {
@@ -120,6 +130,14 @@ struct GroupRef {
   std::string id;       // Directory id, or the number of a site group.
   std::string site_id;  // Site groups only: Graph id of the web.
   std::string Key() const;
+};
+
+// What SharePoint REST told about one web, for those who scan its drives. Without REST all is empty.
+struct SiteFacts {
+  SiteFacts() = default;
+  bool rest = false;  // The web was read by REST; its absence means Graph-only.
+  std::unordered_map<std::string, bool> list_owns_scope;  // by list GUID, lower case
+  std::vector<std::string> linked_items;  // unique ids of items that own a sharing link
 };
 
 // How the scope owners of one drive were found (graph.md 4.8).

@@ -265,6 +265,11 @@ HttpClient::~HttpClient() = default;
 
 Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request) {
   auto permit = co_await concurrency_.api().Acquire();
+  co_return co_await Send(std::move(request), std::move(permit));
+}
+
+Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
+                                           [[maybe_unused]] Semaphore::Permit permit) {
   ++counters_.requests;
   auto transfer = std::make_shared<Transfer>();
   transfer->request = std::move(request);

@@ -73,6 +73,10 @@ class HttpClient {
 
   // Waits for an API permit, then for the answer.
   [[nodiscard]] Task<Result<HttpResponse>> Send(HttpRequest request);
+  // The same for a caller that took its permit already, and wanted a last look before sending.
+  [[nodiscard]] Task<Result<HttpResponse>> Send(HttpRequest request, Semaphore::Permit permit);
+
+  Semaphore& permits() { return concurrency_.api(); }
 
   const Counters& counters() const { return counters_; }
 

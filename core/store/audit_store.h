@@ -38,16 +38,22 @@ struct RunInfo {
   std::string summary_json;  // The run summary as printed; empty while running.
 };
 
+struct FoundList {  // A list, and the number it got in the store.
+  FoundList() = default;
+  Oid oid = 0;
+  List list;
+};
+
 // What a drive's delta said about itself: evidence whether `hierarchicalsharing` was honoured.
 struct DriveEvidence {
   DriveEvidence() = default;
   std::int64_t items = 0;  // live items, root included
   bool root_seen = false;
   SharedFacet root_shared = SharedFacet::kAbsent;
-  bool any_empty_facet = false;       // some item had "shared": {}
-  bool bare_below_shared = false;     // some item without the key stands below one with a scope
-  std::int64_t orphans = 0;           // items whose parent never came
-  std::int64_t with_facet = 0;        // items that have the key, root not counted
+  bool any_empty_facet = false;    // some item had "shared": {}
+  bool bare_below_shared = false;  // some item without the key stands below one with a scope
+  std::int64_t orphans = 0;        // items whose parent never came
+  std::int64_t with_facet = 0;     // items that have the key, root not counted
 };
 
 // A scope owner whose permissions are to be read through Graph.
@@ -111,7 +117,8 @@ class AuditStore {
   // kRestUniqueFlags: which list item ids own a scope. May be called often; replaces the facet.
   virtual Status StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) = 0;
   // Items named by unique id (SharingLinks groups, graph.md 4.9) that the stage says inherit.
-  virtual Result<std::int64_t> StageContradictions(Oid library, std::span<const std::string> unique_ids) = 0;
+  virtual Result<std::int64_t> StageContradictions(Oid library,
+                                                   std::span<const std::string> unique_ids) = 0;
   // Merges the stage: links parents, finds each object's scope owner by the method, closes what is
   // gone. Under kItemPermissions every item becomes a target of ScopeTargets and ResolveItemScopes
   // must follow. `library_inherits`: REST said that the library itself owns no scope.

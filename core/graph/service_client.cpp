@@ -1,0 +1,152 @@
+#include "core/graph/service_client.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "core/encoding.h"
+#include "core/graph/service_error.h"
+
+namespace spa {
+namespace {
+
+constexpr int kMaxFailures = 6;   // answers that were broken: 5xx, resets, unreadable bodies
+constexpr int kMaxRedirects = 5;
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+// 500 may be for good; the gateways' errors usually pass (graph.md 6.3).
+bool IsPassing(int status) { return status == 500 || status == 502 || status == 504 || status == 509; }
+
+std::string Absolute(std::string_view location, const Url& base) {
+  if (location.starts_with("/")) return base.scheme + "://" + base.authority + std::string(location);
+  return std::string(location);
+}
+
+}  // namespace
+
+Audiences::Audiences(const std::string& graph_base_url, const std::string& tenant_url)
+    : graph_(SplitUrl(graph_base_url)), tenant_(SplitUrl(tenant_url)) {
+  // A loopback service stands for the global cloud: its tokens carry Graph's own audience.
+  graph_resource_ = IsLoopbackHost(graph_.host) ? "https://graph.microsoft.com"
+                                                : graph_.scheme + "://" + graph_.authority;
+  graph_path_ = graph_.path;
+  while (graph_path_.ends_with('/')) graph_path_.pop_back();
+  if (!tenant_.valid) return;
+  tenant_hosts_.push_back(tenant_);
+  const auto dot = tenant_.authority.find('.');
+  if (IsLoopbackHost(tenant_.host) || dot == std::string::npos) return;
+  std::string name = tenant_.authority.substr(0, dot);
+  for (const std::string_view suffix : {"-my", "-admin"}) {
+    if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  }
+  for (const std::string_view suffix : {"", "-my", "-admin"}) {
+    tenant_hosts_.push_back(
+        SplitUrl(fmt::format("{}://{}{}{}", tenant_.scheme, name, suffix, tenant_.authority.substr(dot))));
+  }
+}
+
+std::string Audiences::ResourceFor(std::string_view text) const {
+  const Url url = SplitUrl(text);
+  if (!url.valid) return {};
+  const bool below_graph = graph_path_.empty() || url.path.starts_with(graph_path_ + "/");
+  if (SameOrigin(url, graph_) && below_graph) return graph_resource_;
+  for (const Url& host : tenant_hosts_) {
+    if (SameOrigin(url, host)) return host.scheme + "://" + host.authority;
+  }
+  return {};
+}
+
+Error PatienceError(std::string_view what, std::chrono::seconds patience) {
+  return Error(ErrorCode::kThrottled,
+               fmt::format("{}: the service has throttled every request for {} s", what, patience.count()),
+               "run again later or with a longer --patience; what was read so far is kept");
+}
+
+ServiceClient::ServiceClient(asio::io_context& io, HttpClient& http, TokenSource& tokens,
+                             Audiences audiences, std::chrono::seconds patience)
+    : io_(io),
+      http_(http),
+      tokens_(tokens),
+      audiences_(std::move(audiences)),
+      sharepoint_(io.get_executor(), patience),
+      directory_(io.get_executor(), patience) {}
+
+Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accept accept) {
+  ThrottleGate& family = gate(request.family);
+  int failures = 0, redirects = 0;
+  int throttles = 0;
+  bool token_renewed = false;
+  for (long attempt = 0;; ++attempt) {
+    const std::string resource = audiences_.ResourceFor(request.url);
+    if (resource.empty()) {
+      co_return Fail(ErrorCode::kRefused,
+                     fmt::format("{}: the link leads to {}, which may not see our token", request.what,
+                                 SplitUrl(request.url).authority),
+                     "check tenant_url and graph.base_url; otherwise report this link");
+    }
+    auto token = co_await tokens_.Get(resource);
+    if (!token) co_return Fail(std::move(token.error()));
+    // A pause may begin while we wait for a permit: nothing is sent into it.
+    Semaphore::Permit permit;
+    for (;;) {
+      co_await family.Pass();
+      permit = co_await http_.permits().Acquire();
+      if (family.open()) break;
+      permit = Semaphore::Permit();
+    }
+
+    HttpRequest http(request.method, request.url);
+    http.headers = request.headers;
+    http.headers.emplace_back("Authorization", "Bearer " + token->value);
+    http.headers.emplace_back("client-request-id", NewGuid());
+    http.body = request.body;
+    const bool to_graph = resource == audiences_.graph_resource();
+    ++(to_graph ? counters_.graph_requests : counters_.sharepoint_requests);
+    if (attempt > 0) ++counters_.retried;
+    counters_.resource_units += request.units;
+    auto answer = co_await http_.Send(std::move(http), std::move(permit));
+
+    std::optional<Error> failure;
+    if (!answer) {
+      failure = std::move(answer.error());
+      failure->message = request.what + ": " + failure->message;
+    } else if (answer->status >= 200 && answer->status < 300) {
+      const Status accepted = accept(*answer);
+      if (accepted) {
+        family.Progress();
+        co_return std::move(*answer);
+      }
+      if (accepted.error().code != ErrorCode::kMalformed) co_return Fail(accepted.error());
+      failure = accepted.error();
+      failure->message = request.what + ": " + failure->message;
+      failure->http_status = answer->status;
+    } else if (answer->status == 429 || answer->status == 503) {
+      ++counters_.throttled;
+      const auto wait =
+          ParseRetryAfter(answer->Header("Retry-After"), std::chrono::system_clock::now());
+      family.PauseFor(wait.value_or(Backoff(throttles)));
+      ++throttles;
+      if (family.Exhausted()) co_return Fail(PatienceError(request.what, family.patience()));
+      continue;
+    } else if (IsRedirect(answer->status) && ++redirects <= kMaxRedirects) {
+      request.url = Absolute(answer->Header("Location"), SplitUrl(request.url));
+      continue;
+    } else {
+      failure = ErrorFromAnswer(answer->status, answer->headers, answer->body, request.what);
+      if (answer->status == 401 && !token_renewed) {
+        token_renewed = true;
+        tokens_.Reject(resource, token->value);
+        continue;
+      }
+      if (!IsPassing(answer->status)) co_return Fail(std::move(*failure));
+    }
+    if (++failures >= kMaxFailures) co_return Fail(std::move(*failure));
+    asio::steady_timer pause(io_, std::chrono::ceil<std::chrono::milliseconds>(Backoff(failures - 1)));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+}  // namespace spa

@@ -1,0 +1,94 @@
+// ServiceClient: one request to Graph or SharePoint, carried through to an answer or a real Error.
+//
+// Adds the token of the right audience, our client-request-id and the User-Agent; follows redirects
+// within the allowed hosts; renews the token once on 401; waits out 429 and 503 with the whole family
+// (ThrottleGate); retries 5xx, broken connections, truncated bodies and unreadable 200s with capped,
+// jittered backoff (graph.md 6.1, 6.3). A request is repeated only if it is a read.
+//
+// Tokens: Audience decides which token a URL may carry. A URL that no audience claims is refused
+// before anything is sent, wherever it came from: nextLink, redirect or webUrl (contract.md 2).
+//
+// Threads: the io_context's thread.
+// Errors: by HTTP status as ErrorFromAnswer says; kThrottled when patience ran out; kRefused.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/auth/token_source.h"
+#include "core/graph/throttle_gate.h"
+#include "core/http/http_client.h"
+#include "core/http/url.h"
+
+namespace spa {
+
+enum class Family { kSharePoint, kDirectory };
+
+// Which resource's token a URL may carry.
+class Audiences {
+ public:
+  Audiences(const std::string& graph_base_url, const std::string& tenant_url);
+
+  // The token resource for `url`, or empty if no token may go there.
+  std::string ResourceFor(std::string_view url) const;
+  const std::string& graph_resource() const { return graph_resource_; }
+
+ private:
+  Url graph_, tenant_;
+  std::string graph_path_;
+  std::string graph_resource_;
+  std::vector<Url> tenant_hosts_;  // tenant_url's host and its -my and -admin siblings
+};
+
+// What the API calls of a run came to: the summary's `api` part.
+struct ApiCounters {
+  ApiCounters() = default;
+  long graph_requests = 0, sharepoint_requests = 0;  // HTTP requests sent
+  long batched = 0;         // requests that travelled inside a batch
+  long throttled = 0;       // answers 429 or 503, also inside batches
+  long retried = 0;         // requests sent again for any reason
+  long resource_units = 0;  // by the price list of graph.md 6.1; directory calls cost none of these
+};
+
+struct ServiceRequest {
+  ServiceRequest() = default;
+  std::string method = "GET";
+  std::string url;        // absolute
+  HttpHeaders headers;
+  std::string body;
+  std::string what;       // for messages: "reading the sites of the tenant"
+  Family family = Family::kSharePoint;
+  int units = 1;          // resource units each time it is sent
+};
+
+class ServiceClient {
+ public:
+  // Looks into a 2xx answer; kMalformed means: not a whole answer, ask again.
+  using Accept = std::function<Status(const HttpResponse&)>;
+
+  ServiceClient(asio::io_context& io, HttpClient& http, TokenSource& tokens, Audiences audiences,
+                std::chrono::seconds patience);
+
+  [[nodiscard]] Task<Result<HttpResponse>> Exchange(ServiceRequest request, Accept accept);
+
+  ThrottleGate& gate(Family family) { return family == Family::kDirectory ? directory_ : sharepoint_; }
+  ApiCounters& counters() { return counters_; }
+  const Audiences& audiences() const { return audiences_; }
+  asio::any_io_executor executor() { return io_.get_executor(); }
+
+ private:
+  asio::io_context& io_;
+  HttpClient& http_;
+  TokenSource& tokens_;
+  Audiences audiences_;
+  ThrottleGate sharepoint_, directory_;
+  ApiCounters counters_;
+};
+
+// kThrottled, saying how long was waited.
+Error PatienceError(std::string_view what, std::chrono::seconds patience);
+
+}  // namespace spa

@@ -1,0 +1,59 @@
+#include "core/graph/throttle_gate.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <charconv>
+#include <cmath>
+#include <random>
+#include <string>
+
+namespace spa {
+
+ThrottleGate::ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience)
+    : executor_(std::move(executor)), patience_(patience) {}
+
+Task<void> ThrottleGate::Pass() {
+  while (Clock::now() < not_before_) {
+    asio::steady_timer timer(executor_, not_before_);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+void ThrottleGate::PauseFor(std::chrono::duration<double> time) {
+  // A thousandth more, so that a service which rounds does not see us early.
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(time) + std::chrono::milliseconds(2);
+  not_before_ = std::max(not_before_, Clock::now() + pause);
+}
+
+bool ThrottleGate::Exhausted() const {
+  return std::max(not_before_, Clock::now()) - last_progress_ > patience_;
+}
+
+std::chrono::duration<double> ThrottleGate::Remaining() const {
+  return std::max(std::chrono::duration<double>(not_before_ - Clock::now()),
+                  std::chrono::duration<double>::zero());
+}
+
+std::optional<std::chrono::duration<double>> ParseRetryAfter(
+    std::string_view value, std::chrono::system_clock::time_point now) {
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error == std::errc() && end == value.data() + value.size() && std::isfinite(seconds)) {
+    if (seconds < 0) return std::nullopt;
+    return std::chrono::duration<double>(std::min(seconds, 86400.0 * 7));
+  }
+  const time_t date = value.empty() ? -1 : curl_getdate(std::string(value).c_str(), nullptr);
+  if (date < 0) return std::nullopt;
+  const std::chrono::duration<double> wait = std::chrono::system_clock::from_time_t(date) - now;
+  return std::max(wait, std::chrono::duration<double>::zero());
+}
+
+std::chrono::duration<double> Backoff(int attempt) {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  const double whole = std::min(300.0, 0.5 * std::pow(2.0, std::clamp(attempt, 0, 12)));
+  return std::chrono::duration<double>(whole * std::uniform_real_distribution<>(0.5, 1.0)(random));
+}
+
+}  // namespace spa

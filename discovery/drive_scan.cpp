@@ -1,0 +1,129 @@
+#include "discovery/drive_scan.h"
+
+#include <fmt/format.h>
+
+#include "core/async/task_group.h"
+#include "discovery/graph_decoders.h"
+#include "discovery/rest_flags.h"
+#include "discovery/scope_method.h"
+
+namespace spa {
+namespace {
+
+// On every page: the links do not remember it (graph.md 0.1, 4.2).
+constexpr const char* kPrefer =
+    "deltashowremovedasdeleted, deltatraversepermissiongaps, deltashowsharingchanges, hierarchicalsharing";
+
+// What the audit stores, and no more: pages are the bulk of what an audit downloads.
+constexpr std::string_view kFields =
+    "id,name,parentReference,root,folder,file,package,deleted,shared,size,lastModifiedDateTime,"
+    "sharepointIds,eTag";
+
+constexpr int kMaxRestarts = 3;
+constexpr int kMaxPagesAhead = 2;  // pages waiting for the store while the next one is read
+constexpr int kMaxRepeats = 3;     // a next link that leads to itself so often leads nowhere
+
+constexpr int kUnitsFirstScan = 2;  // A next link of a tokenless scan may cost 1 or 2 (graph.md 6.1).
+
+}  // namespace
+
+Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundDrive found) {
+  const Oid library = found.library;
+  auto delta_link = co_await ReadDelta(found);
+  if (!delta_link) {
+    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(library); });
+    co_await parts_.store.PutGap(library, found.drive.web_url, delta_link.error());
+    ++parts_.progress.libraries_done;
+    co_return std::nullopt;
+  }
+  const ScopeMethod method = co_await DecideMethod(found);
+  bool inherits = false;
+  if (found.facts->rest) {
+    const auto flag = found.facts->list_owns_scope.find(found.drive.list_id);
+    inherits = flag != found.facts->list_owns_scope.end() && !flag->second;
+  }
+  co_await parts_.store.Do([&](AuditStore& store) -> Status {
+    if (auto done = store.FinishDrive(library, method, inherits, *delta_link); !done) return done;
+    return store.Commit();
+  });
+  ++parts_.progress.libraries_done;
+  co_return method;
+}
+
+Task<Result<std::string>> DriveScan::ReadDelta(const FoundDrive& found) {
+  const std::string fresh = fmt::format("/drives/{}/root/delta?$select={}", found.drive.id, kFields);
+  std::string first = fresh;
+  for (int restart = 0;; ++restart) {
+    auto link = co_await ReadDeltaOnce(found, first);
+    if (link || link.error().code != ErrorCode::kGone || restart == kMaxRestarts) co_return link;
+    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.library); });
+    first = fresh;
+  }
+}
+
+// The delta link, once the last page is staged.
+Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundDrive& found, std::string first) {
+  TaskGroup staging(parts_.graph.service().executor(), kMaxPagesAhead);
+  Result<std::string> result = std::string();
+  std::exception_ptr failure;
+  try {
+    GraphRead read(std::move(first), "reading the items of " + found.drive.web_url, kUnitsFirstScan);
+    read.prefer = kPrefer;
+    for (int repeats = 0;;) {
+      auto page = co_await parts_.graph.Get(read, &DecodeDelta);
+      if (!page) {
+        result = Fail(std::move(page.error()));
+        break;
+      }
+      parts_.progress.items += static_cast<std::int64_t>(page->items.size());
+      if (!page->items.empty()) {
+        auto stage = [](StoreWriter& store, Oid library, std::vector<DriveItem> items) -> Task<void> {
+          co_await store.Do([&](AuditStore& s) { return s.StageItems(library, items); });
+        };
+        co_await staging.Spawn(stage(parts_.store, found.library, std::move(page->items)));
+      }
+      if (!page->delta_link.empty()) {
+        result = std::move(page->delta_link);
+        break;
+      }
+      repeats = page->next_link == read.path ? repeats + 1 : 0;
+      if (repeats == kMaxRepeats) {
+        result = Fail(ErrorCode::kMalformed, read.what + ": the next link leads to itself",
+                      "run again; if it stays, report it with the drive's id");
+        break;
+      }
+      read.path = std::move(page->next_link);
+    }
+  } catch (...) {
+    failure = std::current_exception();
+    staging.Cancel();
+  }
+  co_await staging.Join();
+  if (failure) std::rethrow_exception(failure);
+  co_return result;
+}
+
+Task<ScopeMethod> DriveScan::DecideMethod(const FoundDrive& found) {
+  const Oid library = found.library;
+  const DriveEvidence evidence =
+      co_await parts_.store.Do([&](AuditStore& store) { return store.StageEvidence(library); });
+  std::int64_t contradictions = 0;
+  if (!found.facts->linked_items.empty()) {
+    contradictions = co_await parts_.store.Do([&](AuditStore& store) {
+      return store.StageContradictions(library, found.facts->linked_items);
+    });
+  }
+  if (HierarchyProven(evidence, contradictions)) co_return ScopeMethod::kDeltaHierarchy;
+  if (evidence.items <= 1) co_return ScopeMethod::kItemPermissions;  // The root alone: read it.
+  if (parts_.sharepoint && found.facts->rest && !found.drive.list_id.empty()) {
+    auto unique = co_await UniqueItems(*parts_.sharepoint, found.site_url, found.drive.list_id);
+    if (unique) {
+      co_await parts_.store.Do([&](AuditStore& store) { return store.StageUnique(library, *unique); });
+      co_return ScopeMethod::kRestUniqueFlags;
+    }
+    AbortIfFatal(unique.error());
+  }
+  co_return ScopeMethod::kItemPermissions;
+}
+
+}  // namespace spa

@@ -1,0 +1,188 @@
+#include "discovery/site_walk.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "core/encoding.h"
+#include "discovery/graph_decoders.h"
+
+namespace spa {
+namespace {
+
+using asio::experimental::awaitable_operators::operator&&;
+
+// `system` must be selected, or the system libraries and lists stay hidden (graph.md 3).
+constexpr std::string_view kDriveFields = "id,name,webUrl,driveType,sharePointIds,system";
+constexpr std::string_view kListFields = "id,name,displayName,webUrl,list,system";
+
+std::string Trimmed(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+// "/sites/{host}:{path}" for a site's address (graph.md 2.1). The path is encoded once, whether it
+// was given encoded or not.
+std::string PathOfSite(const Url& url) {
+  const std::string path = Trimmed(url.path.substr(0, url.path.find_first_of("?#")));
+  std::string encoded;
+  for (std::size_t begin = 1; begin < path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    encoded += "/" + UrlEncode(UrlDecode(path.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return encoded.empty() ? "/sites/" + url.authority : "/sites/" + url.authority + ":" + encoded;
+}
+
+}  // namespace
+
+SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites)
+    : parts_(std::move(parts)),
+      config_(config),
+      targets_(std::move(target_sites)),
+      sites_by_url_(parts_.cache.Open<Site>(CacheKind::kSite)),
+      walking_(parts_.graph.service().executor()) {}
+
+Task<void> SiteWalk::Run() {
+  std::exception_ptr failure;
+  try {
+    if (targets_.empty()) {
+      co_await WalkTenant();
+    } else {
+      co_await WalkTargets();
+    }
+  } catch (...) {
+    failure = std::current_exception();
+    walking_.Cancel();
+  }
+  co_await walking_.Join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> SiteWalk::WalkTenant() {
+  BatchQueue::Producer more(parts_.batches);
+  GraphRead read("/sites/getAllSites", "listing the sites of the tenant", /*units=*/2);
+  for (;;) {
+    auto page = co_await parts_.graph.Get(read, &DecodeSites);
+    if (!page) throw RunAborted(std::move(page.error()));
+    for (Site& site : page->items) co_await Enter(std::move(site), std::nullopt);
+    if (page->next_link.empty()) co_return;
+    read.path = std::move(page->next_link);
+  }
+}
+
+Task<void> SiteWalk::WalkTargets() {
+  for (const std::string& target : targets_) {
+    auto site = co_await SiteByUrl(Trimmed(target));
+    if (site) {
+      co_await Enter(std::move(*site), std::nullopt);
+      continue;
+    }
+    Site refused;  // Unknown, but wanted: it belongs in the ledger.
+    refused.id = refused.web_url = Trimmed(target);
+    refused.name = refused.web_url;
+    ++parts_.progress.sites_found;
+    ++parts_.progress.sites_done;
+    const Oid oid = co_await parts_.store.Do([&](AuditStore& store) { return store.PutSite(refused); });
+    co_await parts_.store.PutGap(oid, refused.web_url, site.error());
+  }
+}
+
+Task<Result<Site>> SiteWalk::SiteByUrl(std::string url) {
+  const CacheKey key = CacheKey(CacheKind::kSite, url);
+  auto load = [this, url]() -> Task<Result<Site>> {
+    GraphRead read(PathOfSite(SplitUrl(url)), "looking up the site " + url);
+    co_return co_await parts_.graph.Get(std::move(read), &DecodeSite);
+  };
+  auto hit = co_await sites_by_url_.GetOrLoad(key, load);
+  if (!hit) co_return Fail(std::move(hit.error()));
+  co_return *hit->value;
+}
+
+// Notes the site and starts the walk below it, unless it is known already or not wanted.
+Task<void> SiteWalk::Enter(Site site, std::optional<Oid> parent) {
+  const bool known = !seen_.insert(site.id).second;
+  if (known && !parent) co_return;
+  const Oid oid = co_await parts_.store.Do([&](AuditStore& store) { return store.PutSite(site); });
+  if (known) co_return;  // Now with its parent.
+  ++parts_.progress.sites_found;
+  const bool storage = site.web_url.find("/contentstorage/") != std::string::npos;
+  if (storage || (site.is_personal && !config_.include_personal_sites)) {
+    ++parts_.progress.sites_done;
+    co_await parts_.store.PutGap(oid, site.web_url, CoverageState::kSkipped,
+                                 storage ? "a storage container of an application, not a site"
+                                         : "personal sites are left out by the configuration",
+                                 storage ? "" : "set discovery.include_personal_sites to true");
+    co_return;
+  }
+  walking_.Start(Walk(std::move(site), oid));
+}
+
+Task<void> SiteWalk::Walk(Site site, Oid oid) {
+  const auto read = [&site](std::string_view rest, std::string_view noun) {
+    return GraphRead(fmt::format("/sites/{}/{}", site.id, rest),
+                     fmt::format("listing the {} of {}", noun, site.web_url), /*units=*/2);
+  };
+  GraphRead drives_read = read(fmt::format("drives?$select={}", kDriveFields), "libraries");
+  GraphRead lists_read = read(fmt::format("lists?$select={}", kListFields), "lists");
+  GraphRead subsites_read = read("sites", "subsites");
+
+  const auto no_lists = []() -> Task<Result<std::vector<List>>> { co_return std::vector<List>(); };
+  const auto no_sites = []() -> Task<Result<std::vector<Site>>> { co_return std::vector<Site>(); };
+  auto [drives, lists, subsites] = co_await (
+      parts_.batches.List(std::move(drives_read), &DecodeDrives) &&
+      (config_.include_lists ? parts_.batches.List(std::move(lists_read), &DecodeLists) : no_lists()) &&
+      (config_.include_subsites ? parts_.batches.List(std::move(subsites_read), &DecodeSites) : no_sites()));
+
+  // One line in the ledger for a site that refuses, not one per question.
+  for (const Error* error : {drives ? nullptr : &drives.error(), lists ? nullptr : &lists.error(),
+                             subsites ? nullptr : &subsites.error()}) {
+    if (!error) continue;
+    co_await parts_.store.PutGap(oid, site.web_url, *error);
+    break;
+  }
+
+  if (subsites) {
+    for (Site& child : *subsites) {
+      child.parent_id = site.id;
+      co_await Enter(std::move(child), oid);
+    }
+  }
+
+  std::vector<FoundDrive> found;
+  std::unordered_set<std::string> library_lists;
+  if (drives) {
+    for (Drive& drive : *drives) {
+      drive.site_id = site.id;
+      library_lists.insert(drive.list_id);
+      FoundDrive one;
+      one.site_url = Trimmed(site.web_url);
+      one.drive = std::move(drive);
+      one.library = co_await parts_.store.Do(
+          [&](AuditStore& store) { return store.PutDrive(oid, one.drive); });
+      found.push_back(std::move(one));
+    }
+    parts_.progress.libraries_found += static_cast<std::int64_t>(found.size());
+  }
+  std::vector<FoundList> generic;
+  if (lists) {
+    for (List& list : *lists) {
+      if (library_lists.count(list.id)) continue;
+      list.site_id = site.id;
+      FoundList one;
+      one.list = std::move(list);
+      one.oid = co_await parts_.store.Do([&](AuditStore& store) { return store.PutList(oid, one.list); });
+      generic.push_back(std::move(one));
+    }
+  }
+
+  auto facts = std::make_shared<SiteFacts>();
+  if (drives || lists) *facts = co_await parts_.read_facts(site, oid, std::move(generic));
+  for (FoundDrive& one : found) {
+    one.facts = facts;
+    co_await parts_.drives.Send(std::move(one));
+  }
+  ++parts_.progress.sites_done;
+}
+
+}  // namespace spa

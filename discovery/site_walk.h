@@ -1,0 +1,69 @@
+// SiteWalk: tenant -> sites -> subsites -> libraries and lists, as a stream of drives.
+//
+// Sites come from getAllSites (never from search, which misses and repeats, graph.md 2.1) or from the
+// configured URLs. What is asked per web (subsites, drives, lists) travels in batches. A site that
+// refuses becomes a coverage gap and the walk goes on (graph.md 2.1, 2.3).
+//
+// Threads: the io_context's thread.
+// Ends: Run returns when every site and subsite was asked; it does not close the channel.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "cache/cache_manager.h"
+#include "core/async/channel.h"
+#include "core/async/task_group.h"
+#include "core/config/config.h"
+#include "core/graph/batch_queue.h"
+#include "core/run_progress.h"
+#include "core/store/store_writer.h"
+
+namespace spa {
+
+struct FoundDrive {
+  FoundDrive() = default;
+  Oid library = 0;
+  Drive drive;
+  std::string site_url;
+  std::shared_ptr<const SiteFacts> facts;
+};
+
+class SiteWalk {
+ public:
+  // Reads a web's own permissions by SharePoint REST, given the web and its generic lists.
+  using ReadFacts = std::function<Task<SiteFacts>(Site, Oid, std::vector<FoundList>)>;
+
+  struct Parts {
+    GraphClient& graph;
+    BatchQueue& batches;
+    CacheManager& cache;
+    StoreWriter& store;
+    RunProgress& progress;
+    Channel<FoundDrive>& drives;
+    ReadFacts read_facts;
+  };
+
+  SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites);
+
+  [[nodiscard]] Task<void> Run();
+
+ private:
+  [[nodiscard]] Task<void> WalkTenant();
+  [[nodiscard]] Task<void> WalkTargets();
+  [[nodiscard]] Task<Result<Site>> SiteByUrl(std::string url);
+  [[nodiscard]] Task<void> Enter(Site site, std::optional<Oid> parent);
+  [[nodiscard]] Task<void> Walk(Site site, Oid oid);
+
+  Parts parts_;
+  DiscoveryConfig config_;
+  std::vector<std::string> targets_;
+  Cache<Site> sites_by_url_;
+  std::unordered_set<std::string> seen_;
+  TaskGroup walking_;
+};
+
+}  // namespace spa

@@ -1,0 +1,25 @@
+// Claim: what a SharePoint login name says about its principal (permissions.md 4). Decided by the
+// claim alone, never by titles, which are localised and can be edited.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/model.h"
+
+namespace spa {
+
+struct Claim {
+  Claim() = default;
+  PrincipalType type = PrincipalType::kUnknown;
+  std::string directory_id;  // of a group or an application, where the login holds it
+  bool owners = false;       // the owners of the M365 group ("…_o"), not its members
+  bool known = false;        // the login has one of the known forms
+};
+
+Claim ParseClaim(std::string_view login);
+
+// True for the user principal name of a B2B guest ("…#EXT#@…"), in any casing.
+bool IsGuestName(std::string_view user_principal_name);
+
+}  // namespace spa

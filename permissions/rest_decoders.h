@@ -1,0 +1,51 @@
+// Decoders of the SharePoint REST answers that permissions reads (permissions.md 3). kMalformed: ask
+// again. Levels are decided by masks, principals by claims, never by names (3.3, 4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/graph/graph_client.h"
+#include "core/model.h"
+
+namespace spa {
+
+struct RestList {
+  RestList() = default;
+  std::string id;  // GUID, lower case
+  bool owns_scope = false;
+};
+
+struct RestSiteGroup {
+  RestSiteGroup() = default;
+  std::string id;  // number
+  std::string title, owner_title;
+  std::vector<Member> members;
+};
+
+// A site user's number to its directory id.
+struct RestSiteUser {
+  RestSiteUser() = default;
+  std::string id;            // number
+  std::string directory_id;  // AadObjectId; empty where the row has none
+  std::string login;
+};
+
+Result<bool> DecodeFlag(std::string_view body);  // {"value": true}
+Result<Page<Grant>> DecodeRoleAssignments(std::string_view body);
+Result<Page<RestList>> DecodeRestLists(std::string_view body);
+Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body);
+Result<Page<RestSiteUser>> DecodeSiteUsers(std::string_view body);
+
+// Of a hidden link group's title "SharingLinks.{itemUniqueId}.{Kind}.{linkId}"; nothing for others.
+// Anyone may give a group such a title: only the system's own count (permissions.md 7.4).
+struct LinkGroupTitle {
+  LinkGroupTitle() = default;
+  std::string item_unique_id, kind, link_id;  // ids in lower case
+};
+std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title);
+
+}  // namespace spa
