@@ -1,0 +1,71 @@
+#include "core/store/audit_store.h"
+
+#include <fmt/format.h>
+
+#include "core/store/schema.h"
+#include "core/store/sqlite_store.h"
+#include "core/store/url_segment.h"
+
+namespace spa {
+
+Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mode mode) {
+  const bool writes = mode == Mode::kReadWrite;
+  auto db = sqlite::Database::Open(
+      path, writes ? sqlite::Database::Mode::kReadWrite : sqlite::Database::Mode::kReadOnly);
+  if (!db) return Fail(db.error());
+  const auto steps = SchemaSteps();
+  // Before the first write: a foreign file must be left as it is.
+  if (auto checked = CheckSchema(**db, static_cast<int>(steps.size())); !checked) {
+    return Fail(checked.error());
+  }
+  if (writes) {
+    (*db)->Exec("PRAGMA journal_mode = WAL");
+    if (auto migrated = Migrate(**db, steps); !migrated) return Fail(migrated.error());
+    (*db)->Exec("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;");
+  }
+  (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;");
+  AddUrlSegmentFunction(**db);
+  if (auto opened = (*db)->Check("opening the audit database"); !opened) {
+    return Fail(opened.error());
+  }
+  return std::make_unique<SqliteStore>(*std::move(db));
+}
+
+SqliteStore::SqliteStore(std::unique_ptr<sqlite::Database> db) : db_(std::move(db)) {}
+
+SqliteStore::~SqliteStore() {
+  if (run_ == 0) return;
+  sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  (void)db_->Check("ending");
+  broken_ = Error(ErrorCode::kInternal, "the run was abandoned");
+  (void)FinishRun("interrupted", "");
+}
+
+Status SqliteStore::Commit() {
+  if (broken_) return Fail(*broken_);
+  if (!db_->InTransaction()) return {};
+  if (run_ != 0) {
+    db_->Get("UPDATE run SET heartbeat = unixepoch() WHERE number = ?").Bind(run_).Run();
+  }
+  db_->Exec("COMMIT");
+  return EndWrite("committing to the audit database");
+}
+
+Status SqliteStore::StartWrite() {
+  if (broken_) return Fail(*broken_);
+  if (run_ == 0)
+    return Fail(ErrorCode::kInternal, "the audit database was written to outside a run");
+  if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
+  return EndWrite("beginning a transaction in the audit database");
+}
+
+Status SqliteStore::EndWrite(std::string_view doing) {
+  auto status = db_->Check(doing);
+  if (!status) {
+    broken_ = status.error();
+    sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  return status;
+}
+
+}  // namespace spa

@@ -1,0 +1,80 @@
+#include "core/store/coverage.h"
+
+namespace spa {
+namespace {
+
+constexpr std::size_t kRemembered = 4096;
+constexpr int kDeepest = 100;  // Webs below webs.
+
+}  // namespace
+
+CoverageState CoverageStateNamed(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(CoverageState::kStale); ++i) {
+    if (Name(static_cast<CoverageState>(i)) == name) return static_cast<CoverageState>(i);
+  }
+  return CoverageState::kFailed;
+}
+
+Coverage::Coverage(sqlite::Database& db, RunNo run)
+    : db_(db),
+      run_(run),
+      owners_(kRemembered),
+      gap_(db, "SELECT state, reason, remedy FROM gap WHERE run = ? AND oid = ? ORDER BY seq"),
+      up_(db,
+          "SELECT scope, parent FROM object WHERE oid = ?1 AND from_run <= ?2 "
+          "AND (to_run IS NULL OR to_run > ?2)"),
+      read_(db,
+            "SELECT read_run >= ?2 FROM scope WHERE oid = ?1 AND from_run <= ?2 "
+            "AND (to_run IS NULL OR to_run > ?2)") {
+  sqlite::Statement any(db, "SELECT 1 FROM gap WHERE run = ? AND oid IS NOT NULL LIMIT 1");
+  any_gaps_ = any.Bind(run).Step();
+}
+
+bool Coverage::GapOf(Oid oid, ObjectState& state) {
+  if (!any_gaps_) return false;
+  const bool found = gap_.Bind(run_, oid).Step();
+  if (found) {
+    state.state = CoverageStateNamed(gap_.Text(0));
+    state.reason = gap_.String(1);
+    state.remedy = gap_.String(2);
+  }
+  gap_.Reset();
+  return found;
+}
+
+const Coverage::Owner& Coverage::Look(Oid scope) {
+  Owner& slot = owners_[static_cast<std::size_t>(scope) % kRemembered];
+  if (slot.scope == scope) return slot;
+  slot = Owner();
+  slot.scope = slot.owner = scope;
+  for (int i = 0; i < kDeepest; ++i) {
+    const bool found = up_.Bind(slot.owner, run_).Step();
+    const Oid next = found ? up_.Int(0) : slot.owner;
+    up_.Reset();
+    if (next == slot.owner) break;
+    slot.owner = next;
+  }
+  if (!GapOf(slot.owner, slot.state)) {
+    if (!read_.Bind(slot.owner, run_).Step()) {
+      slot.state.state = CoverageState::kFailed;
+      slot.state.reason = "permissions were not read";
+    } else if (read_.Int(0) == 0) {
+      slot.state.state = CoverageState::kStale;
+      slot.state.reason = "permissions were last read in an earlier run";
+    } else {
+      slot.state.state = CoverageState::kInherited;
+    }
+    read_.Reset();
+  }
+  slot.own_state = slot.state;
+  if (slot.state.state == CoverageState::kInherited) slot.own_state.state = CoverageState::kRead;
+  return slot;
+}
+
+const ObjectState& Coverage::StateOf(Oid oid, Oid scope) {
+  if (GapOf(oid, own_)) return own_;
+  const Owner& owner = Look(scope);
+  return owner.owner == oid ? owner.own_state : owner.state;
+}
+
+}  // namespace spa

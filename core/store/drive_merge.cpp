@@ -1,0 +1,281 @@
+#include <fmt/format.h>
+
+#include "core/store/sqlite_store.h"
+
+namespace spa {
+namespace {
+
+constexpr char kFolderEntities[] = R"sql(
+  INSERT OR IGNORE INTO entity(container, graph_id)
+  SELECT library, item_id FROM stage.folder WHERE library = ?1 AND NOT root ORDER BY item_id)sql";
+
+// ?2 is the ScopeMethod. An item without a list item id cannot be joined with SharePoint's answer,
+// and one without a parent inherits from nobody knows what: both are read for themselves.
+constexpr char kFolderOwners[] = R"sql(
+  UPDATE stage.folder SET
+    oid = CASE WHEN root THEN ?1
+          ELSE (SELECT oid FROM entity WHERE container = ?1 AND graph_id = item_id) END,
+    owns = root OR parent IS NULL OR CASE ?2
+      WHEN 0 THEN shared <> 0
+      WHEN 1 THEN list_item_id < 0 OR EXISTS (SELECT 1 FROM stage.unique_item u
+        WHERE u.library = ?1 AND u.list_item_id = folder.list_item_id)
+      ELSE 1 END,
+    scope = NULL
+  WHERE library = ?1)sql";
+
+constexpr char kWalk[] = R"sql(
+  WITH RECURSIVE walk(id, scope, url) AS (
+    SELECT id, oid, CASE WHEN root THEN ?2 ELSE ?2 || '/' || coalesce(url_segment(name), name) END
+    FROM stage.folder WHERE library = ?1 AND parent IS NULL
+    UNION ALL
+    SELECT f.id, CASE WHEN f.owns THEN f.oid ELSE walk.scope END,
+           walk.url || '/' || coalesce(url_segment(f.name), f.name)
+    FROM walk CROSS JOIN stage.folder f ON f.library = ?1 AND f.parent = walk.id)
+  UPDATE stage.folder SET scope = walk.scope, url = walk.url FROM walk WHERE folder.id = walk.id
+)sql";
+
+// Folders that are each other's ancestors: no walk from the root comes by.
+constexpr char kCutNodes[] = R"sql(
+  UPDATE stage.node SET parent = NULL WHERE library = ?1 AND item_id IN (
+    SELECT item_id FROM stage.folder WHERE library = ?1 AND scope IS NULL))sql";
+constexpr char kCutFolders[] = R"sql(
+  UPDATE stage.folder SET parent = NULL, owns = 1, scope = oid,
+    url = ?2 || '/' || coalesce(url_segment(name), name)
+  WHERE library = ?1 AND scope IS NULL)sql";
+
+constexpr char kStaged[] = R"sql(
+  SELECT n.item_id, n.name, url_segment(n.name), n.size, n.modified, n.list_item_id, n.kind,
+         p.oid, p.scope, CASE ?2
+           WHEN 0 THEN n.shared <> 0
+           WHEN 1 THEN n.list_item_id < 0 OR EXISTS (SELECT 1 FROM stage.unique_item u
+             WHERE u.library = ?1 AND u.list_item_id = n.list_item_id)
+           ELSE 1 END,
+         n.root
+  FROM stage.node n LEFT JOIN stage.folder p ON p.id = n.parent
+  WHERE n.library = ?1 ORDER BY n.item_id)sql";
+
+constexpr char kPresent[] = R"sql(
+  SELECT e.graph_id, e.oid, o.from_run, o.type, o.parent, o.name, o.url, coalesce(o.size, -1),
+         o.modified, coalesce(o.list_item_id, -1), o.scope
+  FROM entity e LEFT JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
+  WHERE e.container = ? ORDER BY e.graph_id)sql";
+
+// A container names no kind of its own for what is neither file nor folder.
+ObjectType TypeOf(std::int64_t kind) {
+  return kind == static_cast<int>(DriveItem::Kind::kFolder) ? ObjectType::kFolder
+                                                            : ObjectType::kFile;
+}
+
+struct ItemRow {  // An item as it shall stand; text lives in the stage's cursor.
+  Oid oid = 0, parent = 0, scope = 0;
+  std::int64_t type = 0, size = -1, list_item_id = -1;
+  std::string_view name, modified;
+  std::optional<std::string_view> segment, url;
+};
+
+bool Same(const ItemRow& row, const sqlite::Statement& present) {
+  return present.Int(10) == row.scope && present.Int(4) == row.parent &&
+         present.Int(3) == row.type && present.Int(7) == row.size &&
+         present.Int(9) == row.list_item_id && present.Text(5) == row.name &&
+         present.Text(8) == row.modified && present.Text(6) == row.url.value_or("");
+}
+
+std::optional<std::int64_t> OrNull(std::int64_t value) {
+  return value < 0 ? std::nullopt : std::optional(value);
+}
+
+}  // namespace
+
+std::string SqliteStore::PlaceFolders(Oid library, ScopeMethod method) {
+  std::string url;
+  auto& find = db_->Get("SELECT url FROM object WHERE oid = ? AND to_run IS NULL");
+  if (find.Bind(library).Step()) url = find.String(0);
+  find.Reset();
+  db_->Get(kFolderEntities).Bind(library).Run();
+  db_->Get(kFolderOwners).Bind(library, static_cast<int>(method)).Run();
+  db_->Get(kWalk).Bind(library, url).Run();
+  auto& unplaced = db_->Get("SELECT 1 FROM stage.folder WHERE library = ? AND scope IS NULL");
+  const bool cycles = unplaced.Bind(library).Step();
+  unplaced.Reset();
+  if (cycles) {
+    db_->Get(kCutNodes).Bind(library).Run();
+    db_->Get(kCutFolders).Bind(library, url).Run();
+  }
+  return url;
+}
+
+// Walks what was staged and what the database holds side by side, both by item id.
+void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string& library_url) {
+  auto& staged = db_->Get(kStaged);
+  auto& present = db_->Get(kPresent);
+  auto& folder =
+      db_->Get("SELECT oid, scope, url FROM stage.folder WHERE library = ? AND item_id = ?");
+  auto& new_entity = db_->Get("INSERT INTO entity(container, graph_id) VALUES (?, ?)");
+  auto& close = db_->Get("UPDATE object SET to_run = ?2 WHERE oid = ?1 AND to_run IS NULL");
+  auto& undo = db_->Get("DELETE FROM object WHERE oid = ? AND from_run = ?");
+  auto& insert = db_->Get(
+      "INSERT INTO object(oid, from_run, type, container, parent, name, url, url_segment, size, "
+      "modified, list_item_id, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  staged.Bind(library, static_cast<int>(method));
+  present.Bind(library);
+
+  bool more = present.Step();
+  // Always steps on before it writes: the cursor must not meet what is written here.
+  const auto close_present = [&] {
+    const bool live = !present.IsNull(2);
+    const Oid oid = present.Int(1);
+    more = present.Step();
+    if (live) CloseObject(oid);
+  };
+  while (staged.Step()) {
+    if (staged.Int(10) != 0) continue;  // The root: the library itself.
+    const auto item_id = staged.Text(0);
+    while (more && present.Text(0) < item_id) close_present();
+    const bool known = more && present.Text(0) == item_id;
+    const bool live = known && !present.IsNull(2);
+
+    ItemRow row;
+    row.type = static_cast<int>(TypeOf(staged.Int(6)));
+    row.name = staged.Text(1);
+    row.size = staged.Int(3);
+    row.modified = staged.Text(4);
+    row.list_item_id = staged.Int(5);
+    if (!staged.IsNull(2)) row.segment = staged.Text(2);
+    const bool orphan = staged.IsNull(7);
+    row.parent = orphan ? library : staged.Int(7);
+    const bool owns = orphan || staged.Int(9) != 0;
+
+    if (known) row.oid = present.Int(1);
+    if (staged.Int(6) != static_cast<int>(DriveItem::Kind::kFile) &&
+        folder.Bind(library, item_id).Step()) {
+      row.oid = folder.Int(0);
+      if (row.type == static_cast<int>(ObjectType::kFolder)) {
+        row.url = folder.Text(2);
+        row.segment.reset();
+      }
+    }
+    if (row.oid == 0) {
+      new_entity.Bind(library, item_id).Run();
+      row.oid = db_->LastInsertId();
+    }
+    const Oid old_scope = live ? present.Int(10) : row.oid;
+    if (method == ScopeMethod::kItemPermissions) {
+      row.scope = old_scope;  // ResolveItemScopes will tell.
+    } else {
+      row.scope = owns ? row.oid : staged.Int(8);
+    }
+    const bool same = live && Same(row, present);
+    const bool this_run = live && present.Int(2) == run_;
+    if (known) more = present.Step();
+
+    if (orphan) {
+      const auto url = fmt::format("{}/{}", library_url, row.segment.value_or(row.name));
+      WriteGap(row.oid, row.url.value_or(url), CoverageState::kFailed,
+               "its parent folder was never listed",
+               "Audit the library again; it may have changed meanwhile.");
+    }
+    if (same) continue;
+    if (live) {
+      if (row.scope != row.oid && old_scope == row.oid) CloseScope(row.oid);
+      (this_run ? undo : close).Bind(row.oid, run_).Run();
+    }
+    insert
+        .Bind(row.oid, run_, row.type, library, row.parent, row.name, row.url, row.segment,
+              OrNull(row.size), row.modified, OrNull(row.list_item_id), row.scope)
+        .Run();
+    folder.Reset();
+  }
+  while (more) close_present();
+  folder.Reset();
+  staged.Reset();
+  present.Reset();
+}
+
+Status SqliteStore::FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
+                                const std::string& delta_link) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  PrepareStage(library);
+  MergeItems(library, method, PlaceFolders(library, method));
+
+  auto& facts = db_->Get(
+      "UPDATE container SET delta_link = ?2, finished_run = ?3, root_item_id = coalesce("
+      "(SELECT item_id FROM stage.folder WHERE library = ?1 AND root), root_item_id) "
+      "WHERE oid = ?1");
+  facts.Bind(library, delta_link, run_).Run();
+  auto& parent = db_->Get("SELECT parent, method FROM object WHERE oid = ? AND to_run IS NULL");
+  Oid site = 0;
+  bool same_method = false;
+  if (parent.Bind(library).Step()) {
+    site = parent.Int(0);
+    same_method = !parent.IsNull(1) && parent.Int(1) == static_cast<int>(method);
+  }
+  parent.Reset();
+  if (!same_method) {
+    Fork(library);
+    db_->Get("UPDATE object SET method = ? WHERE oid = ? AND to_run IS NULL")
+        .Bind(static_cast<int>(method), library)
+        .Run();
+  }
+  SetScope(library, library_inherits ? site : library);
+  if (method != ScopeMethod::kItemPermissions) {
+    if (library_inherits) CloseScope(library);
+    DropStage(library);
+  }
+  return EndWrite("merging what a library's enumeration brought");
+}
+
+Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid after, int limit) {
+  std::vector<ScopeTarget> targets;
+  std::string drive_id, root_item_id;
+  bool every_item = false, library_owns = false, library_read = false;
+  auto& drive = db_->Get(R"sql(
+    SELECT e.graph_id, coalesce(c.root_item_id, 'root'), o.method, o.scope = o.oid,
+           EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
+                   AND s.read_run = ?2)
+    FROM object o JOIN entity e ON e.oid = o.oid JOIN container c ON c.oid = o.oid
+    WHERE o.oid = ?1 AND o.to_run IS NULL)sql");
+  if (drive.Bind(library, run_).Step()) {
+    drive_id = drive.String(0);
+    root_item_id = drive.String(1);
+    every_item = drive.Int(2) == static_cast<int>(ScopeMethod::kItemPermissions);
+    library_owns = drive.Int(3) != 0;
+    library_read = drive.Int(4) != 0;
+  }
+  drive.Reset();
+  const auto add = [&](Oid oid, std::string item_id) {
+    ScopeTarget target;
+    target.oid = oid;
+    target.drive_id = drive_id;
+    target.item_id = std::move(item_id);
+    targets.push_back(std::move(target));
+  };
+  // To compare its items with, the library's own set is needed also where it inherits.
+  if (after < library && (library_owns || every_item) && !library_read) {
+    add(library, root_item_id);
+    --limit;
+  }
+  auto& owners = db_->Get(R"sql(
+    SELECT o.oid, e.graph_id FROM object o INDEXED BY object_owner JOIN entity e ON e.oid = o.oid
+    WHERE o.container = ?1 AND o.scope = o.oid AND o.to_run IS NULL AND o.oid > ?2
+      AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
+                      AND s.read_run = ?3)
+    ORDER BY o.oid LIMIT ?4)sql");
+  auto& items = db_->Get(R"sql(
+    SELECT e.oid, e.graph_id FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
+    WHERE e.container = ?1
+      AND e.graph_id > coalesce((SELECT a.graph_id FROM entity a
+                                 WHERE a.oid = ?2 AND a.container = ?1), '')
+      AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = e.oid AND s.to_run IS NULL
+                      AND s.read_run = ?3)
+    ORDER BY e.graph_id LIMIT ?4)sql");
+  auto& rows = every_item ? items : owners;
+  rows.Bind(library, after, run_, std::max(limit, 0));
+  while (rows.Step()) add(rows.Int(0), rows.String(1));
+  rows.Reset();
+  if (auto read = EndWrite("listing whose permissions are to be read"); !read) {
+    return Fail(read.error());
+  }
+  return targets;
+}
+
+}  // namespace spa

@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/store/content_hash.h"
+#include "core/store/sqlite_store.h"
+
+namespace spa {
+namespace {
+
+// What a permission set says about marking inherited entries: no grants, none marked, some marked.
+enum Marks { kNoGrants = 0, kNoneMarked = 1, kSomeMarked = 2 };
+
+Marks MarksOf(std::span<const Grant> grants) {
+  if (grants.empty()) return kNoGrants;
+  for (const Grant& grant : grants) {
+    if (grant.inherited) return kSomeMarked;
+  }
+  return kNoneMarked;
+}
+
+std::string JsonList(const std::vector<std::string>& texts) {
+  return nlohmann::json(texts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::optional<std::string_view> OrNull(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
+
+std::optional<std::int64_t> Find(sqlite::Statement& statement, const std::string& hash) {
+  std::optional<std::int64_t> id;
+  if (statement.Bind(sqlite::Blob{hash}).Step()) id = statement.Int(0);
+  statement.Reset();
+  return id;
+}
+
+std::int64_t AclOf(sqlite::Database& db, std::span<const Grant> given) {
+  const std::vector<Grant> grants = Normalised(given);
+  const std::string hash = ContentHash(grants);
+  if (const auto known = Find(db.Get("SELECT id FROM acl WHERE hash = ?"), hash)) return *known;
+  db.Get("INSERT INTO acl(hash) VALUES (?)").Bind(sqlite::Blob{hash}).Run();
+  const std::int64_t acl = db.LastInsertId();
+  auto& insert =
+      db.Get("INSERT INTO acl_grant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  int ord = 0;
+  for (const Grant& g : grants) {
+    const std::string levels = JsonList(g.levels), people = JsonList(g.link_people);
+    insert
+        .Bind(acl, ord++, g.grant_id, Name(g.principal_type), g.principal_id, g.principal_name,
+              g.principal_login, g.principal_email, Name(g.role), levels, OrNull(g.link_scope),
+              OrNull(g.link_type), OrNull(g.link_expires_at), g.link_has_password, people, g.source)
+        .Run();
+  }
+  return acl;
+}
+
+std::int64_t MemberSetOf(sqlite::Database& db, std::span<const Member> given) {
+  const std::vector<Member> members = Normalised(given);
+  const std::string hash = ContentHash(members);
+  if (const auto known = Find(db.Get("SELECT id FROM member_set WHERE hash = ?"), hash)) {
+    return *known;
+  }
+  db.Get("INSERT INTO member_set(hash) VALUES (?)").Bind(sqlite::Blob{hash}).Run();
+  const std::int64_t set = db.LastInsertId();
+  auto& insert = db.Get("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  int ord = 0;
+  for (const Member& m : members) {
+    insert
+        .Bind(set, ord++, m.id, m.kind, m.name, m.login, m.email, OrNull(m.user_type),
+              m.account_enabled)
+        .Run();
+  }
+  return set;
+}
+
+}  // namespace
+
+Status SqliteStore::PutScope(Oid owner, std::span<const Grant> grants) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  const std::int64_t acl = AclOf(*db_, grants);
+  const int marks = MarksOf(grants);
+  const auto refreshed = db_->Get(
+                                "UPDATE scope SET read_run = ?2, marks = ?4 "
+                                "WHERE oid = ?1 AND to_run IS NULL AND acl = ?3")
+                             .Bind(owner, run_, acl, marks)
+                             .Run();
+  if (refreshed == 0) {
+    CloseScope(owner);
+    db_->Get("INSERT INTO scope(oid, from_run, acl, read_run, marks) VALUES (?1, ?2, ?3, ?2, ?4)")
+        .Bind(owner, run_, acl, marks)
+        .Run();
+  }
+  // A site or list whose own set was read owns it. FinishDrive and ResolveItemScopes say who owns
+  // in a library.
+  auto& type = db_->Get("SELECT type FROM object WHERE oid = ? AND to_run IS NULL");
+  const bool decides =
+      type.Bind(owner).Step() && (type.Int(0) == static_cast<int>(ObjectType::kSite) ||
+                                  type.Int(0) == static_cast<int>(ObjectType::kList));
+  type.Reset();
+  if (decides) SetScope(owner, owner);
+  return EndWrite("storing a permission set");
+}
+
+Status SqliteStore::PutInherits(Oid object) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  auto& find = db_->Get(
+      "SELECT o.parent, p.scope FROM object o JOIN object p ON p.oid = o.parent AND "
+      "p.to_run IS NULL WHERE o.oid = ? AND o.to_run IS NULL");
+  // The parent's own owner where it is known already; the run's end looks once more.
+  const Oid owner = find.Bind(object).Step() ? find.Int(1) : 0;
+  find.Reset();
+  if (owner != 0) {
+    SetScope(object, owner);
+    CloseScope(object);
+  }
+  return EndWrite("storing that an object inherits");
+}
+
+Status SqliteStore::PutMembers(const GroupRef& group, std::span<const Member> members) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  constexpr std::string_view kKinds[] = {"group", "group_owners", "site_group"};
+  const std::string key = group.Key();
+  const std::int64_t set = MemberSetOf(*db_, members);
+  const auto refreshed = db_->Get(
+                                "UPDATE group_info SET read_run = ?2 "
+                                "WHERE key = ?1 AND to_run IS NULL AND member_set = ?3")
+                             .Bind(key, run_, set)
+                             .Run();
+  if (refreshed == 0) {
+    db_->Get("DELETE FROM group_info WHERE key = ? AND from_run = ?").Bind(key, run_).Run();
+    db_->Get("UPDATE group_info SET to_run = ?2 WHERE key = ?1 AND to_run IS NULL")
+        .Bind(key, run_)
+        .Run();
+    db_->Get(
+           "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2)")
+        .Bind(key, run_, kKinds[static_cast<int>(group.kind)], group.id, OrNull(group.site_id), set)
+        .Run();
+  }
+  return EndWrite(fmt::format("storing the members of {}", key));
+}
+
+// Site groups belong to the site collection: they are named by its topmost web known here.
+Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& use) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  sqlite::Statement rows(*db_, R"sql(
+    SELECT g.principal_type, g.principal_id, g.principal_login, CASE o.type
+             WHEN 0 THEN o.oid
+             WHEN 1 THEN o.container
+             WHEN 4 THEN o.container
+             ELSE (SELECT l.container FROM object l WHERE l.oid = o.container AND l.to_run IS NULL)
+           END
+    FROM scope s JOIN object o ON o.oid = s.oid AND o.to_run IS NULL
+    JOIN acl_grant g ON g.acl = s.acl
+    WHERE s.to_run IS NULL AND s.read_run = ?1 AND g.principal_id <> '' AND g.role <> 'none'
+      AND g.principal_type IN ('group', 'site_group')
+    ORDER BY s.oid, g.ord)sql");
+  auto& top = db_->Get(R"sql(
+    WITH RECURSIVE up(oid, parent) AS (
+      SELECT oid, parent FROM object WHERE oid = ? AND to_run IS NULL
+      UNION SELECT o.oid, o.parent FROM up JOIN object o ON o.oid = up.parent AND o.to_run IS NULL)
+    SELECT e.graph_id FROM up JOIN entity e ON e.oid = up.oid WHERE up.parent = 0)sql");
+  Oid last_site = 0;
+  std::string last_site_id;
+  GroupUse found;
+  rows.Bind(run_);
+  while (rows.Step()) {
+    found.group.id = rows.String(1);
+    if (rows.Text(0) == Name(PrincipalType::kSiteGroup)) {
+      found.group.kind = GroupRef::Kind::kSiteGroup;
+      if (rows.Int(3) != last_site) {
+        last_site = rows.Int(3);
+        last_site_id = top.Bind(last_site).Step() ? top.String(0) : "";
+        top.Reset();
+      }
+      found.group.site_id = last_site_id;
+    } else {
+      // The owners of a Microsoft 365 group: its id with "_o" behind it (permissions.md 4).
+      found.group.kind =
+          rows.Text(2).ends_with("_o") ? GroupRef::Kind::kOwners : GroupRef::Kind::kMembers;
+      found.group.site_id.clear();
+    }
+    use(found);
+  }
+  return EndWrite("looking for the groups in the permissions");
+}
+
+}  // namespace spa

@@ -1,0 +1,28 @@
+// The schema of the audit database and the way from older versions to it.
+//
+// Versions are counted by PRAGMA user_version; application_id tells our files from others'.
+// Migrations only go forward, each in one transaction, and after a backup: the file as it was is
+// copied to "<path>.v<N>-backup" first.
+#pragma once
+
+#include <span>
+
+#include "core/store/sqlite.h"
+
+namespace spa {
+
+inline constexpr int kApplicationId = 0x53504155;  // "SPAU"
+
+// kUsage: not an audit database, or one made by a newer program.
+Status CheckSchema(sqlite::Database& db, int newest);
+// Brings `db` to the last of `steps`; steps[i] leads from version i to version i + 1.
+Status Migrate(sqlite::Database& db, std::span<const char* const> steps);
+
+std::span<const char* const> SchemaSteps();  // The program's own.
+
+// The staging area: scratch tables in a file of its own beside the database, attached as "stage".
+// Nothing in it outlives the run.
+Status AttachStage(sqlite::Database& db);
+void DetachStage(sqlite::Database& db);
+
+}  // namespace spa

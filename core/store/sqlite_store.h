@@ -1,0 +1,104 @@
+// SqliteStore: AuditStore over one SQLite file. Private to core/store; others use AuditStore.
+//
+// The parts, one file each: audit_store.cpp (opening, transactions), run_log.cpp (runs, lock),
+// object_rows.cpp (sites, libraries, lists and versions), drive_stage.cpp (delta pages on their
+// way), drive_merge.cpp (from stage to objects), item_scopes.cpp (owners by comparison),
+// permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts).
+//
+// After a storage error the open transaction is undone and the run can only be finished: every
+// other call repeats the error.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/store/audit_store.h"
+#include "core/store/sqlite.h"
+
+namespace spa {
+
+class SqliteStore final : public AuditStore {
+ public:
+  explicit SqliteStore(std::unique_ptr<sqlite::Database> db);
+  ~SqliteStore() override;  // A run that was not finished is interrupted.
+
+  Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) override;
+  Status FinishRun(const std::string& status, const std::string& summary_json) override;
+  Result<std::vector<RunInfo>> Runs() override;
+  Result<RunInfo> FindRun(const std::string& id) override;
+  Status Commit() override;
+
+  Result<Oid> PutSite(const Site& site) override;
+  Result<Oid> PutDrive(Oid site, const Drive& drive) override;
+  Result<Oid> PutList(Oid site, const List& list) override;
+
+  Status StageItems(Oid library, std::span<const DriveItem> items) override;
+  Status DiscardStage(Oid library) override;
+  Result<DriveEvidence> StageEvidence(Oid library) override;
+  Status StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) override;
+  Result<std::int64_t> StageContradictions(Oid library,
+                                           std::span<const std::string> unique_ids) override;
+  Status FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
+                     const std::string& delta_link) override;
+  Result<std::vector<ScopeTarget>> ScopeTargets(Oid library, Oid after, int limit) override;
+  Status ResolveItemScopes(Oid library) override;
+
+  Status PutScope(Oid owner, std::span<const Grant> grants) override;
+  Status PutInherits(Oid object) override;
+  Status PutMembers(const GroupRef& group, std::span<const Member> members) override;
+  Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) override;
+
+  Status PutGap(const Gap& gap) override;
+  Result<StoreCounts> Counts(RunNo run) override;
+  Result<std::vector<Gap>> Gaps(RunNo run) override;
+  Result<std::vector<std::pair<std::string, std::int64_t>>> MethodCounts(RunNo run) override;
+
+ private:
+  // --- transactions (audit_store.cpp) ---
+  Status StartWrite();                      // Demands a run, opens the transaction if none is.
+  Status EndWrite(std::string_view doing);  // Hands out what went wrong since StartWrite.
+
+  // --- versions (object_rows.cpp) ---
+  struct Container {  // A site, library or list as it stands now.
+    Container() = default;
+    ObjectType type = ObjectType::kSite;
+    Oid oid = 0, parent = 0;
+    std::string_view graph_id, name, url;
+  };
+  Oid EntityOf(Oid container, std::string_view graph_id);  // Made where it is not there yet.
+  void PutContainer(const Container& container);
+  void Fork(Oid oid);  // Gives this run a version of its own, equal to the present one.
+  void SetScope(Oid oid, Oid scope);  // A new version where the scope differs.
+  void CloseObject(Oid oid);          // With its scope.
+  void CloseScope(Oid oid);
+  void CloseUnseenContainers();
+  void ResolveContainerScopes();  // Containers that inherit point at the owner above.
+
+  // --- the stage (drive_stage.cpp) ---
+  struct Stage {
+    Stage() = default;
+    std::int64_t rows = 0;
+    bool prepared = false;
+  };
+  void PrepareStage(Oid library);
+  void DropPrepared(Oid library);
+  void DropStage(Oid library);
+
+  // --- the merge (drive_merge.cpp, ledger.cpp) ---
+  std::string PlaceFolders(Oid library, ScopeMethod method);  // Returns the library's URL.
+  void MergeItems(Oid library, ScopeMethod method, const std::string& library_url);
+  void WriteGap(std::optional<Oid> oid, std::string_view url, CoverageState state,
+                std::string_view reason, std::string_view remedy);
+
+  std::unique_ptr<sqlite::Database> db_;
+  RunNo run_ = 0;  // 0: none begun.
+  std::optional<Error> broken_;
+  std::unordered_map<Oid, Stage> stages_;
+};
+
+std::string NowText();  // "2026-11-21T02:40:34Z"
+
+}  // namespace spa

@@ -1,0 +1,16 @@
+// How a name stands in a URL: RFC 3986, every byte outside a path segment's alphabet escaped.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/store/sqlite.h"
+
+namespace spa {
+
+std::string UrlSegment(std::string_view name);
+
+// SQL: url_segment(name), NULL where the name stands for itself.
+void AddUrlSegmentFunction(sqlite::Database& db);
+
+}  // namespace spa
