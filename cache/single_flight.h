@@ -77,7 +77,13 @@ class SingleFlight {
       left = true;  // Cancelled before the wait began.
     }
     if (left) {
-      if (--flight->waiting == 0) co_await Abandon(flight);
+      if (--flight->waiting == 0) {
+        // This caller is cancelled already: wait for the load's end undisturbed.
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        co_await Abandon(flight);
+        co_await asio::this_coro::throw_if_cancelled(throws);
+      }
       throw boost::system::system_error(asio::error::operation_aborted);
     }
     if (flight->failure) std::rethrow_exception(flight->failure);
@@ -134,15 +140,11 @@ class SingleFlight {
   Task<void> Abandon(FlightPtr flight) {
     if (IsCurrent(flight)) flights_.erase(flight->key);
     flight->cancel.emit(asio::cancellation_type::terminal);
-    // From here on wait undisturbed: this caller is cancelled already.
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
     boost::system::error_code woken;
     while (!flight->landed) {
       co_await flight->changed.async_wait(asio::bind_cancellation_slot(
           asio::cancellation_slot(), asio::redirect_error(asio::use_awaitable, woken)));
     }
-    co_await asio::this_coro::throw_if_cancelled(throws);
   }
 
   std::unordered_map<CacheKey, FlightPtr, CacheKeyHash> flights_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -81,11 +82,5 @@ class Gate {
   asio::steady_timer timer_;
   bool open_ = false;
 };
-
-// Lets everything that is ready on the loop run, a hundred rounds deep.
-inline Task<void> Settle() {
-  for (int i = 0; i < 100; ++i)
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-}
 
 }  // namespace spa::testing
