@@ -1,0 +1,410 @@
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "core/config/config_keys.h"
+#include "simulator/tenant_spec.h"
+
+namespace spa {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Owns the CLI11 application and where it writes.
+class Grammar {
+ public:
+  Grammar() : app_("Audits who can reach what in a SharePoint Online tenant.", "sharepoint-audit") {
+    app_.set_help_flag("-h,--help", "Show this help");
+    app_.set_help_all_flag("--help-all")->group("");
+    app_.add_flag("--version", version_, "Show the version and what it was built with");
+    app_.require_subcommand(1);
+    app_.footer(
+        "Examples:\n"
+        "  sharepoint-audit demo                        see an audit of a simulated tenant\n"
+        "  sharepoint-audit config init                 write a configuration\n"
+        "  sharepoint-audit doctor                      check it against the tenant\n"
+        "  sharepoint-audit audit                       audit the tenant\n"
+        "  sharepoint-audit export permissions          who has which permission, as JSON lines\n\n"
+        "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
+        "authentication,\n"
+        "5 unreachable or throttled, 6 coverage too low, 75 another run holds the lock, 130 "
+        "interrupted.");
+    Audit();
+    Demo();
+    Simulate();
+    Doctor();
+    Runs();
+    Export();
+    ConfigCommands();
+    Completion();
+  }
+
+  Result<ParsedLine> Parse(std::vector<std::string> arguments) {
+    ParsedLine parsed;
+    std::reverse(arguments.begin(), arguments.end());  // As CLI11 takes them.
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::CallForHelp&) {
+      parsed.help = Chosen()->help();
+      return parsed;
+    } catch (const CLI::CallForAllHelp&) {
+      parsed.help = app_.help("", CLI::AppFormatMode::All);
+      return parsed;
+    } catch (const CLI::ParseError& error) {
+      if (version_ && Chosen() == &app_) {
+        parsed.version = true;
+        return parsed;
+      }
+      return Fail(Explain(error));
+    }
+    parsed.flags = flags_;
+    parsed.flags.command = CommandName(Chosen());
+    return parsed;
+  }
+
+  std::vector<CommandInfo> Describe() const {
+    std::vector<CommandInfo> commands;
+    Describe(app_, commands);
+    return commands;
+  }
+
+ private:
+  // --- commands ---
+
+  void Audit() {
+    CLI::App* audit = Command("audit", "Discover, read permissions, analyse, store");
+    audit->footer(
+        "Examples:\n"
+        "  sharepoint-audit audit --config config/config.json\n"
+        "  sharepoint-audit audit --sites https://contoso.sharepoint.com/sites/hr --full\n"
+        "  sharepoint-audit audit --output-format json --min-coverage 99 > summary.json");
+    for (const std::string_view path :
+         {"db.path", "target_sites", "concurrency.max_api_calls", "concurrency.max_sites"}) {
+      AddKey(audit, *FindConfigKey(path), "Options");
+    }
+    auto* full = audit->add_flag("--full", flags_.full, "Read everything again");
+    audit->add_flag("--incremental", flags_.incremental, "Read what changed since the last run")
+        ->excludes(full);
+    audit->add_flag("--no-cache", flags_.no_cache,
+                    "Use neither cache level nor request coalescing");
+    audit->add_option("--resume", flags_.resume, "Go on with an interrupted run: its id, or last")
+        ->type_name("RUN");
+    audit->add_flag("--dry-run", flags_.dry_run, "Show what would be read");
+    Choice(audit->add_option("--output-format", flags_.output_format,
+                             "Form of the summary; table on a terminal, else json"),
+           {"table", "json", "csv"});
+    Path(audit->add_option("--metrics", flags_.metrics_file,
+                           "Also write the summary as Prometheus metrics to this file"));
+    Choice(audit->add_option("--fail-on", flags_.fail_on, "Exit 3 from this severity on"),
+           {"none", "info", "low", "medium", "high", "critical"});
+    audit
+        ->add_option("--min-coverage", flags_.min_coverage,
+                     "Exit 6 below this share of objects read")
+        ->type_name("PERCENT");
+    Path(audit->add_option("--record", flags_.record, "Keep every answer in this directory"));
+    Path(audit->add_option("--replay", flags_.replay, "Take the answers from this directory"));
+    audit->add_option("--max-age", flags_.max_age, "Read again whatever is older")
+        ->type_name("DURATION");
+    audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
+        ->type_name("DURATION")
+        ->capture_default_str();
+    Common(audit);
+    AllKeys(audit);
+  }
+
+  void Demo() {
+    CLI::App* demo = Command("demo", "Audit a simulated tenant and say where everything is");
+    flags_.directory = "demo-output";
+    Path(demo->add_option("directory", flags_.directory,
+                          "Where configuration, database and exports go"))
+        ->capture_default_str();
+    Choice(demo->add_option("--preset", flags_.preset, "Which simulated tenant"), Presets());
+    Verbosity(demo);
+  }
+
+  void Simulate() {
+    CLI::App* simulate = Command("simulate", "Serve a simulated tenant on loopback until stopped");
+    Choice(simulate->add_option("--preset", flags_.preset, "Which simulated tenant"), Presets());
+    simulate->add_option("--port", flags_.port, "Port on 127.0.0.1; 0: a free one")
+        ->capture_default_str();
+    simulate
+        ->add_option("--set", flags_.settings, "Change one setting of the preset; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
+    Verbosity(simulate);
+  }
+
+  void Doctor() {
+    CLI::App* doctor =
+        Command("doctor", "Check configuration, credential, network, consent and database");
+    doctor->add_flag("--json", flags_.json, "Print the checks as JSON");
+    Common(doctor);
+    AllKeys(doctor);
+  }
+
+  void Runs() {
+    CLI::App* runs = Command("runs", "List the runs in the database, or show one");
+    runs->require_subcommand(0, 1);
+    CLI::App* show = Command("show", "Show the summary of a run", runs);
+    show->add_option("RUN", flags_.run, "Run id, or last")->required();
+    for (CLI::App* command : {runs, show}) {
+      Choice(command->add_option("--output-format", flags_.output_format,
+                                 "Form of the list; table on a terminal, else json"),
+             {"table", "json"});
+      DatabaseKeys(command);
+      Common(command);
+    }
+  }
+
+  void Export() {
+    CLI::App* command =
+        Command("export", "Write permissions, objects or coverage for other programs");
+    command->footer(
+        "Examples:\n"
+        "  sharepoint-audit export permissions --format csv --csv-dialect excel --output who.csv\n"
+        "  sharepoint-audit export permissions --all | jq 'select(.link_scope == \"anonymous\")'\n"
+        "  sharepoint-audit export coverage");
+    Choice(command->add_option("what", flags_.what, "What to write")->required(),
+           {"permissions", "objects", "coverage"});
+    command->add_option("--run", flags_.run, "Run id; default: the last finished run");
+    command->add_flag("--all", flags_.all, "Every object, the inheriting included");
+    flags_.format = "jsonl";
+    Choice(command->add_option("--format", flags_.format, "File format")->capture_default_str(),
+           {"jsonl", "csv", "json"});
+    Choice(command->add_option("--csv-dialect", flags_.csv_dialect, "excel: with byte order mark")
+               ->capture_default_str(),
+           {"rfc4180", "excel"});
+    Path(command->add_option("-o,--output", flags_.output_file,
+                             "File to write; default: standard output"));
+    DatabaseKeys(command);
+    Common(command);
+  }
+
+  void ConfigCommands() {
+    CLI::App* config = Command("config", "Make, show and describe the configuration");
+    config->require_subcommand(1);
+    CLI::App* init = Command("init", "Write a configuration file; asks on a terminal", config);
+    init->add_flag("--force", flags_.force, "Overwrite the file that is there");
+    CLI::App* show =
+        Command("show", "Show the configuration that is in force, secrets hidden", config);
+    show->add_flag("--origin", flags_.origin, "Say where each value comes from");
+    show->add_flag("--defaults", flags_.defaults, "Also show keys that are at their default");
+    CLI::App* schema = Command("schema", "Print the JSON Schema of the configuration file", config);
+    CLI::App* reference = Command("reference", "Print the table of keys as Markdown", config);
+    reference->group("");
+    for (CLI::App* command : {init, show}) Common(command);
+    for (CLI::App* command : {schema, reference}) Verbosity(command);
+    AllKeys(show);
+  }
+
+  void Completion() {
+    CLI::App* completion = Command("completion", "Print the completion script of a shell");
+    Choice(completion->add_option("shell", flags_.shell, "Which shell")->required(),
+           {"bash", "zsh", "fish"});
+    completion->footer(
+        "Examples:\n"
+        "  sharepoint-audit completion bash > /etc/bash_completion.d/sharepoint-audit\n"
+        "  sharepoint-audit completion zsh  > \"${fpath[1]}/_sharepoint-audit\"\n"
+        "  sharepoint-audit completion fish > ~/.config/fish/completions/sharepoint-audit.fish");
+  }
+
+  // --- what commands share ---
+
+  CLI::App* Command(const std::string& name, const std::string& help, CLI::App* parent = nullptr) {
+    CLI::App* command = (parent ? parent : &app_)->add_subcommand(name, help);
+    command->fallthrough(false);
+    return command;
+  }
+
+  void Verbosity(CLI::App* command) {
+    command->add_flag("-v,--verbose", flags_.verbosity, "Log more; may be repeated");
+    command->add_flag("-q,--quiet", flags_.quiet, "Neither progress nor anything but warnings");
+  }
+
+  void Common(CLI::App* command) {
+    Path(command->add_option(
+        "-c,--config", flags_.config_file,
+        "Configuration file; default: $SHAREPOINT_AUDIT_CONFIG, config/config.json"));
+    Verbosity(command);
+  }
+
+  void DatabaseKeys(CLI::App* command) {
+    for (const std::string_view path : {"db.path", "logging.file", "logging.level"}) {
+      AddKey(command, *FindConfigKey(path), "Options");
+    }
+  }
+
+  void AllKeys(CLI::App* command) {
+    for (const ConfigKey& key : ConfigKeys()) {
+      if (key.flag.empty() || command->get_option_no_throw(std::string(key.flag)) != nullptr)
+        continue;
+      AddKey(command, key,
+             "Configuration (each is also a key of the file and an environment variable)");
+    }
+  }
+
+  void AddKey(CLI::App* command, const ConfigKey& key, const std::string& group) {
+    const std::string path(key.path);
+    CLI::Option* option = command->add_option_function<std::string>(
+        std::string(key.flag), [this, path](const std::string& text) { flags_.keys[path] = text; },
+        std::string(key.help));
+    option->group(group);
+    const bool is_path = path.ends_with("_path") || path.ends_with("_file") || path == "db.path" ||
+                         path == "logging.file";
+    if (is_path) Path(option);
+    if (std::holds_alternative<bool& (*)(Config&)>(key.field)) {
+      choices_[option] = {"true", "false"};
+      option->type_name("true|false");
+    } else if (std::holds_alternative<int& (*)(Config&)>(key.field)) {
+      option->type_name("N");
+    } else if (std::holds_alternative<std::vector<std::string>& (*)(Config&)>(key.field)) {
+      option->type_name("TEXT,...")
+          ->delimiter(',')
+          ->multi_option_policy(CLI::MultiOptionPolicy::Join);
+    } else if (!key.one_of.empty()) {
+      choices_[option] = Words(key.one_of.begin(), key.one_of.end());
+      option->type_name(fmt::format("{}", fmt::join(key.one_of, "|")));
+    }
+  }
+
+  CLI::Option* Choice(CLI::Option* option, Words words) {
+    option->type_name(fmt::format("{}", fmt::join(words, "|")));
+    option->check(
+        [words](const std::string& given) -> std::string {
+          if (std::find(words.begin(), words.end(), given) != words.end()) return {};
+          return fmt::format("\"{}\" is none of {}", given, fmt::join(words, ", "));
+        },
+        "");
+    choices_[option] = std::move(words);
+    return option;
+  }
+
+  CLI::Option* Path(CLI::Option* option) {
+    paths_.push_back(option);
+    return option->type_name("PATH");
+  }
+
+  static Words Presets();
+
+  // --- what came out ---
+
+  // The innermost command that was named.
+  CLI::App* Chosen() {
+    CLI::App* command = &app_;
+    while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+    return command;
+  }
+
+  std::string CommandName(const CLI::App* command) const {
+    std::string name;
+    for (; command != &app_; command = command->get_parent()) {
+      name = name.empty() ? command->get_name() : command->get_name() + ' ' + name;
+    }
+    return name;
+  }
+
+  template <class Kind>
+  static bool Is(const CLI::ParseError& error) {
+    return dynamic_cast<const Kind*>(&error) != nullptr;
+  }
+
+  Error Explain(const CLI::ParseError& error) {
+    CLI::App* command = Chosen();
+    std::string name = CommandName(command);
+    const std::string help =
+        fmt::format("see `sharepoint-audit {}{}--help`", name, name.empty() ? "" : " ");
+    // A word that nobody knows explains most of what is missing, too.
+    const Words extras = app_.remaining(true);
+    if (!extras.empty() && (Is<CLI::ExtrasError>(error) || Is<CLI::RequiredError>(error))) {
+      return Unexpected(command, extras.front(), help);
+    }
+    if (Is<CLI::RequiredError>(error) && !command->get_subcommands({}).empty()) {
+      Words names;
+      for (const CLI::App* each : command->get_subcommands({})) {
+        if (!each->get_group().empty()) names.push_back(each->get_name());
+      }
+      return Error(ErrorCode::kUsage,
+                   fmt::format("{} needs a command", name.empty() ? "sharepoint-audit" : name),
+                   fmt::format("give one of {}", fmt::join(names, ", ")));
+    }
+    return Error(ErrorCode::kUsage, error.what(), help);
+  }
+
+  Error Unexpected(CLI::App* command, const std::string& word, const std::string& help) {
+    const bool is_option = word.starts_with('-');
+    const std::string given = word.substr(0, word.find('='));
+    Words known;
+    if (is_option) {
+      for (const CLI::Option* option : command->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    } else {
+      for (const CLI::App* each : command->get_subcommands({})) known.push_back(each->get_name());
+    }
+    const std::string where = CommandName(command);
+    std::string message =
+        is_option ? fmt::format("{} is no option of {}", given,
+                                where.empty() ? "sharepoint-audit" : where)
+        : command->get_subcommands({}).empty()
+            ? fmt::format("{} does not take the word \"{}\"", where, given)
+            : fmt::format("\"{}\" is no command{}", given, where.empty() ? "" : " of " + where);
+    const auto nearest =
+        std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+          return EditDistance(given, a) < EditDistance(given, b);
+        });
+    if (nearest == known.end() || EditDistance(given, *nearest) > 3) {
+      return Error(ErrorCode::kUsage, std::move(message), help);
+    }
+    return Error(ErrorCode::kUsage, std::move(message), fmt::format("did you mean {}?", *nearest));
+  }
+
+  void Describe(const CLI::App& command, std::vector<CommandInfo>& into) const {
+    CommandInfo info;
+    info.name = CommandName(&command);
+    info.help = command.get_description();
+    for (const CLI::App* each : command.get_subcommands({})) {
+      if (!each->get_group().empty()) info.operands.push_back(each->get_name());
+    }
+    for (const CLI::Option* option : command.get_options()) {
+      const auto choices = choices_.find(option);
+      if (option->get_positional() && choices != choices_.end()) info.operands = choices->second;
+      OptionInfo described;
+      for (const std::string& name : option->get_lnames()) described.names.push_back("--" + name);
+      for (const std::string& name : option->get_snames()) described.names.push_back("-" + name);
+      if (described.names.empty() || option->get_group().empty()) continue;
+      described.help = option->get_description();
+      described.takes_value = option->get_items_expected_max() > 0;
+      described.takes_path = std::find(paths_.begin(), paths_.end(), option) != paths_.end();
+      if (choices != choices_.end()) described.choices = choices->second;
+      info.options.push_back(std::move(described));
+    }
+    into.push_back(std::move(info));
+    for (const CLI::App* each : command.get_subcommands({})) {
+      if (!each->get_group().empty()) Describe(*each, into);
+    }
+  }
+
+  CLI::App app_;
+  Flags flags_;
+  bool version_ = false;
+  std::map<const CLI::Option*, Words> choices_;
+  std::vector<const CLI::Option*> paths_;
+};
+
+Words Grammar::Presets() { return TenantSpec::PresetNames(); }
+
+}  // namespace
+
+Result<ParsedLine> ParseCommandLine(const std::vector<std::string>& arguments) {
+  return Grammar().Parse(arguments);
+}
+
+std::vector<CommandInfo> DescribeCommands() { return Grammar().Describe(); }
+
+}  // namespace spa

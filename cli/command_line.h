@@ -1,0 +1,84 @@
+// The command line as typed. One place declares every command and option; parsing, --help, the
+// completions and the tests come from it. Nothing outside command_line.cpp knows CLI11.
+//
+// Step one of three: Flags hold what was typed, unchecked beyond type and choice. cli/options.h
+// turns them into checked options, and a run takes those.
+//
+// Errors: kUsage, with the option and what was expected.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace spa {
+
+struct Flags {
+  Flags() = default;
+  std::string command;  // "audit", "config show", …
+
+  std::string config_file;                  // --config; empty: the usual places
+  std::map<std::string, std::string> keys;  // Configuration keys given by flag: path -> text
+  int verbosity = 0;
+  bool quiet = false;
+
+  // audit
+  bool full = false, incremental = false, no_cache = false, dry_run = false;
+  std::string resume, record, replay, max_age;
+  std::string output_format;  // Empty: table on a terminal, json elsewhere
+  std::string metrics_file;
+  std::string fail_on = "none";
+  std::string min_coverage;
+  std::string patience = "15m";
+
+  // simulate, demo
+  std::string preset;
+  std::string port = "0";
+  std::string directory;
+  std::vector<std::string> settings;  // simulate --set NAME=VALUE
+
+  // export, runs
+  std::string what;
+  std::string run;
+  std::string format;
+  std::string csv_dialect = "rfc4180";
+  std::string output_file;
+  bool all = false;
+
+  // config, doctor, completion
+  bool origin = false, defaults = false, force = false, json = false;
+  std::string shell;
+};
+
+struct ParsedLine {
+  ParsedLine() = default;
+  Flags flags;
+  std::string help;      // --help was given: this, on stdout, is the whole answer.
+  bool version = false;  // --version was given.
+};
+
+// `arguments` without the program's name.
+Result<ParsedLine> ParseCommandLine(const std::vector<std::string>& arguments);
+
+// What completions and documents need to know about the commands.
+struct OptionInfo {
+  OptionInfo() = default;
+  std::vector<std::string> names;  // "--db", "-v"
+  std::string help;
+  bool takes_value = false;
+  bool takes_path = false;
+  std::vector<std::string> choices;
+};
+struct CommandInfo {
+  CommandInfo() = default;
+  std::string name;  // "config show"
+  std::string help;
+  std::vector<OptionInfo> options;
+  std::vector<std::string> operands;  // Words that may stand after it: subcommands or choices.
+};
+std::vector<CommandInfo> DescribeCommands();
+
+}  // namespace spa
