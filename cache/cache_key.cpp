@@ -30,7 +30,10 @@ bool MustEscape(char c) {
 
 std::string Canonical(CacheKind kind, std::string_view id) {
   const CachePolicy& policy = PolicyOf(kind);
-  std::string text = fmt::format("sharepoint_audit:{}:{}:", policy.name, policy.schema);
+  std::string text;
+  text.reserve(48 + id.size());
+  text.append("sharepoint_audit:").append(policy.name).append(":");
+  text.append(std::to_string(policy.schema)).append(":");
   if (id.size() > kLongestId) return text + '~' + Sha256Hex(id);
   for (const char c : id) {
     if (MustEscape(c)) {
