@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "simulator/graph_service.h"
+#include "simulator/json_out.h"
+
+namespace spa::sim {
+namespace {
+
+// graph.md 6.2: the base price, less one with $select and one with $top below 20, at least one.
+int Price(const Request& request, int base) {
+  const std::string top(request.Query("$top"));
+  const bool small = !top.empty() && std::strtol(top.c_str(), nullptr, 10) < 20;
+  return std::max(1, base - !SelectsAll(request) - small);
+}
+
+Response DirectoryError(int status, std::string_view code, std::string_view message,
+                        const char* route) {
+  Response response = GraphError(status, code, message);
+  response.family = Family::kDirectory;
+  response.route = route;
+  response.units = 1;
+  return response;
+}
+
+Response NoSuchObject(std::string_view id, const char* route) {
+  return DirectoryError(
+      404, "Request_ResourceNotFound",
+      fmt::format("Resource '{}' does not exist or one of its queried reference-property objects "
+                  "are not present.",
+                  id),
+      route);
+}
+
+void WriteUser(JsonOut& json, const Request& request, const User& user, bool with_type) {
+  const bool all = SelectsAll(request);
+  auto wants = [&](const char* lower) { return all || Selects(request, lower); };
+  json.Open('{');
+  if (with_type) json.Field("@odata.type", "#microsoft.graph.user");
+  json.Field("id", user.id);
+  if (wants("displayname")) json.Field("displayName", user.name);
+  if (wants("userprincipalname")) json.Field("userPrincipalName", user.upn);
+  if (wants("mail")) json.Field("mail", user.mail);
+  if (all) json.Null("jobTitle");
+  // These come only when asked for by name.
+  if (Selects(request, "usertype")) json.Field("userType", user.guest ? "Guest" : "Member");
+  if (Selects(request, "accountenabled")) json.Field("accountEnabled", user.enabled);
+  if (Selects(request, "externaluserstate")) {
+    if (user.guest) {
+      json.Field("externalUserState", user.pending ? "PendingAcceptance" : "Accepted");
+    } else {
+      json.Null("externalUserState");
+    }
+  }
+  json.Close('}');
+}
+
+void WriteGroup(JsonOut& json, const Request& request, const Group& group, bool with_type) {
+  const bool all = SelectsAll(request);
+  auto wants = [&](const char* lower) { return all || Selects(request, lower); };
+  json.Open('{');
+  if (with_type) json.Field("@odata.type", "#microsoft.graph.group");
+  json.Field("id", group.id);
+  if (wants("displayname")) json.Field("displayName", group.name);
+  if (wants("mail")) {
+    if (group.mail.empty()) {
+      json.Null("mail");
+    } else {
+      json.Field("mail", group.mail);
+    }
+  }
+  if (wants("grouptypes")) {
+    json.Open("groupTypes", '[');
+    if (group.m365) json.String("Unified");
+    json.Close(']');
+  }
+  if (wants("securityenabled")) json.Field("securityEnabled", !group.m365);
+  if (wants("visibility")) {
+    if (!group.m365 && !group.hidden) {
+      json.Null("visibility");
+    } else {
+      json.Field("visibility", group.hidden      ? "HiddenMembership"
+                               : group.is_public ? "Public"
+                                                 : "Private");
+    }
+  }
+  json.Close('}');
+}
+
+}  // namespace
+
+Response GraphService::Groups(const Request& request, const Segments& path) {
+  if (path.size() < 2) {
+    return DirectoryError(501, "NotImplemented", "Listing groups is not simulated.", "groups");
+  }
+  const auto number = t_.directory().FindGroup(path[1]);
+  if (!number) {
+    if (!ParseGuid(path[1])) {
+      return DirectoryError(400, "Request_BadRequest",
+                            fmt::format("Invalid object identifier '{}'.", path[1]),
+                            "directory group");
+    }
+    return NoSuchObject(path[1], "directory group");
+  }
+  const Group& group = t_.directory().groups()[*number];
+  if (group.deleted) return NoSuchObject(path[1], "directory group");
+  Response response;
+  response.family = Family::kDirectory;
+  JsonOut json(response.body);
+  if (path.size() == 2) {
+    response.route = "directory group";
+    response.units = Price(request, 1);
+    WriteGroup(json, request, group, false);
+    response.body.insert(1, fmt::format("\"@odata.context\":\"{}/v1.0/$metadata#groups/$entity\",",
+                                        request.Origin()));
+    return response;
+  }
+  const std::string& what = path[2];
+  const bool transitive = what == "transitiveMembers";
+  const bool owners = what == "owners";
+  if (!transitive && !owners && what != "members") {
+    return DirectoryError(400, "BadRequest",
+                          fmt::format("Resource not found for the segment '{}'.", what),
+                          "directory group");
+  }
+  response.route = transitive ? "directory transitiveMembers"
+                              : (owners ? "directory owners" : "directory members");
+  response.units = Price(request, transitive ? 5 : (owners ? 2 : 3));
+  const auto& roles = t_.spec().wire.roles;
+  const bool may_read_hidden =
+      std::find(roles.begin(), roles.end(), "Member.Read.Hidden") != roles.end();
+  if (group.hidden && !owners && !may_read_hidden) {
+    return DirectoryError(403, "Authorization_RequestDenied",
+                          "Insufficient privileges to complete the operation.", response.route);
+  }
+  Directory::Membership members = transitive ? t_.directory().TransitiveMembers(*number)
+                                  : owners   ? Directory::Membership{group.owners, {}}
+                                             : t_.directory().Members(*number);
+  if (path.size() > 3 && path[3] == "$count") {
+    if (Lower(request.Header("consistencylevel")) != "eventual") {
+      return DirectoryError(400, "Request_BadRequest", "$count needs ConsistencyLevel: eventual.",
+                            response.route);
+    }
+    response.content_type = "text/plain";
+    response.body = std::to_string(members.users.size() + members.groups.size());
+    return response;
+  }
+  if (path.size() > 3 && path[3] == "microsoft.graph.user") members.groups.clear();
+  if (path.size() > 3 && path[3] == "microsoft.graph.group") members.users.clear();
+
+  std::size_t page = static_cast<std::size_t>(t_.spec().wire.members_page);
+  if (request.HasQuery("$top")) {
+    page = std::strtoul(std::string(request.Query("$top")).c_str(), nullptr, 10);
+    if (page < 1 || page > 999) {
+      return DirectoryError(400, "Request_BadRequest", "Invalid page size specified: $top.",
+                            response.route);
+    }
+  }
+  const std::size_t total = members.users.size() + members.groups.size();
+  std::size_t first = 0;
+  if (const auto token = FromBase64(request.Query("$skiptoken")); token && !token->empty()) {
+    first = std::min<std::size_t>(total, std::strtoul(token->c_str() + 1, nullptr, 10));
+  }
+  const std::size_t end = std::min(total, first + page);
+  json.Open('{').Field("@odata.context", request.Origin() + "/v1.0/$metadata#directoryObjects");
+  if (Lower(request.Query("$count")) == "true") json.Field("@odata.count", total);
+  json.Open("value", '[');
+  for (std::size_t i = first; i < end; ++i) {
+    if (i < members.groups.size()) {
+      WriteGroup(json, request, t_.directory().groups()[members.groups[i]], true);
+    } else {
+      WriteUser(json, request, t_.directory().UserAt(members.users[i - members.groups.size()]),
+                true);
+    }
+  }
+  json.Close(']');
+  if (end < total) {
+    std::string next = fmt::format("{}/groups/{}/{}", Base(request), group.id, what);
+    if (path.size() > 3) next += "/" + path[3];
+    next += "?";
+    if (request.HasQuery("$select")) {
+      next += "$select=" + PercentEncode(request.Query("$select")) + "&";
+    }
+    if (request.HasQuery("$top")) next += fmt::format("$top={}&", page);
+    json.Field("@odata.nextLink", next + "$skiptoken=" + Base64Url(fmt::format("R{}", end)));
+  }
+  json.Close('}');
+  return response;
+}
+
+Response GraphService::Users(const Request& request, const Segments& path) {
+  if (path.size() != 2) {
+    return DirectoryError(501, "NotImplemented", "Only /users/{id} is simulated.",
+                          "directory user");
+  }
+  const auto number = t_.directory().FindUser(path[1]);
+  if (!number) return NoSuchObject(path[1], "directory user");
+  Response response;
+  response.family = Family::kDirectory;
+  response.route = "directory user";
+  response.units = Price(request, 2);
+  JsonOut json(response.body);
+  WriteUser(json, request, t_.directory().UserAt(*number), false);
+  return response;
+}
+
+// POST /directoryObjects/getByIds: what exists, in one answer; what does not is left out.
+Response GraphService::GetByIds(const Request& request) {
+  constexpr char kRoute[] = "directory getByIds";
+  const auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (request.method != "POST" || !body.is_object() || !body.contains("ids") ||
+      !body["ids"].is_array()) {
+    return DirectoryError(400, "Request_BadRequest", "A list of ids is expected.", kRoute);
+  }
+  if (body["ids"].size() > 1000) {
+    return DirectoryError(400, "Request_BadRequest", "Too many identifiers.", kRoute);
+  }
+  Response response;
+  response.family = Family::kDirectory;
+  response.route = kRoute;
+  response.units = Price(request, 3);
+  JsonOut json(response.body);
+  json.Open('{').Field("@odata.context", request.Origin() + "/v1.0/$metadata#directoryObjects");
+  json.Open("value", '[');
+  for (const auto& id : body["ids"]) {
+    if (!id.is_string()) continue;
+    const auto text = id.get<std::string>();
+    if (const auto user = t_.directory().FindUser(text)) {
+      WriteUser(json, request, t_.directory().UserAt(*user), true);
+    } else if (const auto group = t_.directory().FindGroup(text)) {
+      if (!t_.directory().groups()[*group].deleted) {
+        WriteGroup(json, request, t_.directory().groups()[*group], true);
+      }
+    }
+  }
+  json.Close(']').Close('}');
+  return response;
+}
+
+}  // namespace spa::sim

@@ -1,0 +1,41 @@
+// Truth: what a perfect audit of the tenant would report, walked from the model itself and never
+// from the answers of the services.
+//
+// Each stream writes JSON lines, a site's worth of objects at a time, so that a tenant of any size
+// can be read. Objects of sites that cannot be opened are left out, except the site itself in
+// Objects. `origin` begins every URL ("http://127.0.0.1:8080").
+//
+// Lifetime: the tenant must outlive the streams.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "simulator/simulated_tenant.h"
+
+namespace spa::sim {
+
+// Appends the next piece; false when nothing is left.
+using LineStream = std::function<bool(std::string&)>;
+
+// One line per (object, grant), with the fields of `export permissions --all`.
+LineStream TruePermissions(const SimulatedTenant& tenant, std::string origin);
+// One line per object: object_type, object_id, object_url, inherits, scope_object_id, state.
+LineStream TrueObjects(const SimulatedTenant& tenant, std::string origin);
+// One line per directory group: id, members, nested groups, transitive users, owners.
+LineStream TrueGroups(const SimulatedTenant& tenant);
+
+// The cheapest audit the scan guidance allows: ⌈S/200⌉ + ⌈S/20⌉ + Σ⌈(n+1)/200⌉ + ⌈U/20⌉ + ⌈G/20⌉
+// Graph requests.
+struct Floor {
+  std::uint64_t site_pages = 0;
+  std::uint64_t webs = 0, web_batches = 0;
+  std::uint64_t drives = 0, delta_pages = 0;
+  std::uint64_t unique_items = 0, permission_batches = 0;
+  std::uint64_t groups = 0, group_batches = 0;
+  std::uint64_t requests = 0;
+};
+Floor FloorOf(const SimulatedTenant& tenant);  // Walks every item: seconds for ten million.
+
+}  // namespace spa::sim
