@@ -19,7 +19,9 @@ Coverage::Coverage(sqlite::Database& db, RunNo run)
     : db_(db),
       run_(run),
       owners_(kRemembered),
-      gap_(db, "SELECT state, reason, remedy FROM gap WHERE run = ? AND oid = ? ORDER BY seq"),
+      gap_(db,
+           "SELECT state, reason, remedy FROM gap WHERE run = ? AND oid = ? "
+           "ORDER BY state, reason, remedy"),
       up_(db,
           "SELECT scope, parent FROM object WHERE oid = ?1 AND from_run <= ?2 "
           "AND (to_run IS NULL OR to_run > ?2)"),
