@@ -124,7 +124,9 @@ Response Service::GraphPart(const Request& part) {
 
 Response Service::SharePoint(const Request& request) {
   const Bearer bearer = login_.Check(request, true);
-  if (bearer == Bearer::kGood) return rest_.Handle(request);
+  if (bearer == Bearer::kGood) {
+    return rest_.Handle(request, [this](const Request& part) { return SharePointPart(part); });
+  }
   Response response;
   response.family = Family::kSharePoint;
   response.route = "rest refused";
@@ -139,6 +141,13 @@ Response Service::SharePoint(const Request& request) {
                              "category=\"invalid_client\"";
   response.headers.emplace_back("x-ms-diagnostics", reason);
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+Response Service::SharePointPart(const Request& part) {
+  Response response = rest_.Handle(part, nullptr);
+  response.family = Family::kSharePoint;
+  traffic_.JudgePart(part, response);
   return response;
 }
 

@@ -37,6 +37,7 @@ class Service {
   Response Graph(const Request& request);
   Response GraphPart(const Request& part);
   Response SharePoint(const Request& request);
+  Response SharePointPart(const Request& part);
   Response Control(const Request& request);
   std::string CountersJson();
 

@@ -295,6 +295,27 @@ Result<TenantSpec> TenantSpec::Parse(std::string_view json, std::string_view whe
   return ParseOnto(TenantSpec(), json, where);
 }
 
+Status TenantSpec::Set(std::string_view assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return Fail(ErrorCode::kUsage, fmt::format("'{}' is not KEY=VALUE", assignment));
+  }
+  const std::string key(assignment.substr(0, equals)), text(assignment.substr(equals + 1));
+  json value = json::parse(text, nullptr, false);
+  if (value.is_discarded()) value = text;
+  json document = json::object();
+  const auto dot = key.find('.');
+  if (dot == std::string::npos) {
+    document[key] = std::move(value);
+  } else {
+    document[key.substr(0, dot)][key.substr(dot + 1)] = std::move(value);
+  }
+  auto changed = ParseOnto(*this, document.dump(), assignment);
+  if (!changed) return Fail(changed.error());
+  *this = *std::move(changed);
+  return {};
+}
+
 Result<TenantSpec> TenantSpec::Load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {

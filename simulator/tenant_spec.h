@@ -147,6 +147,10 @@ struct TenantSpec {
   static Result<TenantSpec> Parse(std::string_view json, std::string_view where);
   static Result<TenantSpec> Load(const std::string& path);
   static std::vector<std::string> PresetNames();
+
+  // Changes one field: "items=500", "faults.rate_429=0.05", "languages=[\"de\"]". Values are JSON;
+  // anything else is taken as text.
+  Status Set(std::string_view assignment);
 };
 
 }  // namespace spa

@@ -1,0 +1,263 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "simulator/graph_service.h"
+#include "simulator/json_out.h"
+#include "simulator/rest_service.h"
+
+namespace spa::sim {
+namespace {
+
+using Kind = Principal::Kind;
+
+constexpr std::uint32_t kPlumbingGroup = 13;
+
+void WriteLevels(JsonOut& json, const std::vector<Level>& levels, Language language) {
+  json.Open("RoleDefinitionBindings", '[');
+  for (Level level : levels) {
+    const LevelInfo& info = Info(level);
+    json.Open('{').Open("BasePermissions", '{');
+    json.Field("High", std::to_string(info.mask >> 32));
+    json.Field("Low", std::to_string(info.mask & 0xffffffff)).Close('}');
+    json.Field("Hidden", info.hidden).Field("Id", info.id);
+    json.Field("Name", info.names[static_cast<int>(language)]).Field("Order", info.order);
+    json.Field("RoleTypeKind", info.kind).Close('}');
+  }
+  json.Close(']');
+}
+
+SiteGroup Plumbing(const Web& web) {
+  SiteGroup group;
+  group.id = kPlumbingGroup;
+  group.title = "Limited Access System Group For Web " + Text(web.web_id);
+  group.owner_title = "System Account";
+  group.description = group.title;
+  return group;
+}
+
+}  // namespace
+
+// permissions.md 3.2: on an object that inherits, the effective assignments. Links appear as their
+// hidden groups, and Limited Access as the plumbing it is.
+Response RestService::Assignments(const Request& request, const Web& web, const Acl& acl,
+                                  const std::vector<Entry>& plumbing, const Library* library,
+                                  std::uint32_t scope_item) const {
+  const std::string expand = Lower(request.Query("$expand"));
+  const bool member = expand.find("member") != std::string::npos;
+  const bool users = expand.find("member/users") != std::string::npos;
+  const bool bindings = expand.find("roledefinitionbindings") != std::string::npos;
+  Response response;
+  JsonOut json(response.body);
+  json.Open('{').Open("value", '[');
+  auto open = [&](std::uint32_t number) {
+    json.Open('{');
+    if (member) json.Key("Member");
+    return number;
+  };
+  auto close = [&](std::uint32_t number, const std::vector<Level>& levels) {
+    if (bindings) WriteLevels(json, levels, web.language);
+    json.Field("PrincipalId", number).Close('}');
+  };
+  auto write = [&](const Entry& entry) {
+    if (entry.who.kind == Kind::kLink) {
+      const SiteGroup group =
+          LinkGroup(*library, scope_item, entry.who.number, acl.links[entry.who.number]);
+      open(group.id);
+      if (member) WriteSiteGroup(json, web, group, users);
+      close(group.id, entry.levels);
+      return;
+    }
+    const Face face = FaceOf(t_, web, entry.who);
+    open(face.site_number);
+    if (member && entry.who.kind == Kind::kSiteGroup) {
+      for (const SiteGroup& group : t_.webs()[web.collection].groups) {
+        if (group.id == entry.who.number) WriteSiteGroup(json, web, group, users);
+      }
+    } else if (member) {
+      WritePerson(json, web, entry.who);
+    }
+    close(face.site_number, entry.levels);
+  };
+  for (const Entry& entry : acl.entries) write(entry);
+  for (const Entry& entry : plumbing) write(entry);
+  if (!plumbing.empty()) {
+    open(kPlumbingGroup);
+    if (member) WriteSiteGroup(json, web, Plumbing(web), users);
+    close(kPlumbingGroup, {Level::kWebLimited});
+  }
+  json.Close(']').Close('}');
+  return response;
+}
+
+void RestService::WritePerson(JsonOut& json, const Web& web, const Principal& who) const {
+  const Face face = FaceOf(t_, web, who);
+  const auto& admins = t_.webs()[web.collection].admins;
+  json.Open('{').Field("Id", face.site_number).Field("IsHiddenInUI", false);
+  json.Field("LoginName", face.login).Field("Title", face.title);
+  json.Field("PrincipalType", face.principal_type).Field("Email", face.email);
+  json.Field("Expiration", "");
+  json.Field("IsEmailAuthenticationGuestUser", who.kind == Kind::kOtpGuest);
+  json.Field("IsShareByEmailGuestUser", face.guest && who.kind == Kind::kUser);
+  json.Field("IsSiteAdmin", std::find(admins.begin(), admins.end(), who) != admins.end());
+  if (who.kind == Kind::kUser) {
+    json.Open("UserId", '{').Field("NameId", fmt::format("1003{:012x}", face.site_number));
+    json.Field("NameIdIssuer", "urn:federation:microsoftonline").Close('}');
+    json.Field("UserPrincipalName", Lower(face.upn));
+    json.Open("AadObjectId", '{').Field("NameId", face.directory_id);
+    json.Field("NameIdIssuer", "urn:federation:microsoftonline").Close('}');
+  } else {
+    json.Null("UserId").Null("UserPrincipalName").Null("AadObjectId");
+  }
+  json.Close('}');
+}
+
+void RestService::WriteSiteGroup(JsonOut& json, const Web& web, const SiteGroup& group,
+                                 bool with_users) const {
+  const bool system = group.owner_title == "System Account";
+  json.Open('{').Field("Id", group.id).Field("IsHiddenInUI", false);
+  json.Field("LoginName", group.title).Field("Title", group.title).Field("PrincipalType", 8);
+  json.Field("AllowMembersEditMembership", group.members_edit);
+  json.Field("AllowRequestToJoinLeave", false).Field("AutoAcceptRequestToJoinLeave", false);
+  if (group.description.empty()) {
+    json.Null("Description");
+  } else {
+    json.Field("Description", group.description);
+  }
+  json.Field("OnlyAllowMembersViewMembership", system).Field("OwnerTitle", group.owner_title);
+  json.Null("RequestToJoinLeaveEmailSetting");
+  if (with_users) {
+    json.Open("Users", '[');
+    for (const Principal& who : group.members) WritePerson(json, web, who);
+    json.Close(']');
+  }
+  json.Close('}');
+}
+
+SiteGroup RestService::LinkGroup(const Library& library, std::uint32_t item, std::uint32_t link,
+                                 const Link& what) const {
+  std::string path;
+  t_.AppendPath(path, library, item);
+  SiteGroup group;
+  group.id = LinkGroupNumber(t_, library, item, link);
+  group.title = LinkGroupTitle(t_, library, item, what);
+  group.owner_title = "System Account";
+  group.description = fmt::format("This group is for {} sharing links on item '{}'",
+                                  what.group_kind, PercentDecode(path));
+  group.members = what.people;
+  return group;
+}
+
+std::vector<SiteGroup> RestService::LinkGroups(const Web& web) const {
+  std::vector<SiteGroup> groups;
+  for (const Library& library : t_.libraries()) {
+    if (t_.webs()[library.web].collection != web.collection) continue;
+    for (std::uint32_t item = 1; item <= library.items; ++item) {
+      if (t_.KindOf(library, item) != ScopeKind::kLinks) continue;
+      const Acl acl = t_.OwnAcl(library, item);
+      for (std::uint32_t link = 0; link < acl.links.size(); ++link) {
+        groups.push_back(LinkGroup(library, item, link, acl.links[link]));
+      }
+    }
+  }
+  return groups;
+}
+
+Response RestService::SiteGroupRoutes(const Request& request, const Web& web, const Steps& steps) {
+  Response response;
+  std::string number = steps[0].argument;
+  std::size_t next = 1;
+  if (steps.size() > 1 && steps[1].name == "getbyid") {
+    number = steps[1].argument;
+    next = 2;
+  }
+  if (number.empty()) {
+    if (steps.size() > 1) {
+      return RestError(404, "-1, Microsoft.SharePoint.Client.ResourceNotFoundException",
+                       "Cannot find resource for the request.");
+    }
+    response = SiteGroups(request, web);
+    response.route = "rest sitegroups";
+    return response;
+  }
+  const auto id = static_cast<std::uint32_t>(std::strtoul(number.c_str(), nullptr, 10));
+  std::optional<SiteGroup> found;
+  for (const SiteGroup& group : t_.webs()[web.collection].groups) {
+    if (group.id == id) found = group;
+  }
+  if (id == kPlumbingGroup) found = Plumbing(web);
+  if (const auto place = LinkOfGroup(t_, web, id)) {
+    const Library& library = t_.libraries()[place->library];
+    if (t_.KindOf(library, place->item) == ScopeKind::kLinks) {
+      const Acl acl = t_.OwnAcl(library, place->item);
+      if (place->link < acl.links.size()) {
+        found = LinkGroup(library, place->item, place->link, acl.links[place->link]);
+      }
+    }
+  }
+  if (!found) {
+    return RestError(404, "-2146232832, Microsoft.SharePoint.SPException",
+                     "Group cannot be found.");
+  }
+  JsonOut json(response.body);
+  if (steps.size() > next && steps[next].name == "users") {
+    json.Open('{').Open("value", '[');
+    for (const Principal& who : found->members) WritePerson(json, web, who);
+    json.Close(']').Close('}');
+    response.route = "rest sitegroup users";
+  } else {
+    WriteSiteGroup(json, web, *found, Lower(request.Query("$expand")) == "users");
+    response.route = "rest sitegroup";
+  }
+  return response;
+}
+
+Response RestService::SiteGroups(const Request& request, const Web& web) {
+  const bool users = Lower(request.Query("$expand")).find("users") != std::string::npos;
+  Response response;
+  JsonOut json(response.body);
+  json.Open('{').Open("value", '[');
+  for (const SiteGroup& group : t_.webs()[web.collection].groups) {
+    WriteSiteGroup(json, web, group, users);
+  }
+  WriteSiteGroup(json, web, Plumbing(web), users);
+  for (const SiteGroup& group : LinkGroups(web)) WriteSiteGroup(json, web, group, users);
+  json.Close(']').Close('}');
+  return response;
+}
+
+// Everyone the collection ever referred to (permissions.md 3.5): not a list of who has access.
+Response RestService::SiteUsers(const Request& request, const Web& web) {
+  const std::string filter = Lower(request.Query("$filter"));
+  const bool admins_only = filter.find("issiteadmin eq true") != std::string::npos;
+  std::map<std::uint32_t, Principal> known;
+  auto note = [&](const Principal& who) {
+    if (who.kind == Kind::kSiteGroup || who.kind == Kind::kLink) return;
+    known.emplace(FaceOf(t_, web, who).site_number, who);
+  };
+  auto note_entries = [&](const std::vector<Entry>& entries) {
+    for (const Entry& entry : entries) note(entry.who);
+  };
+  const Web& root = t_.webs()[web.collection];
+  for (const Principal& admin : root.admins) note(admin);
+  if (!admins_only) {
+    for (const SiteGroup& group : root.groups) {
+      for (const Principal& who : group.members) note(who);
+    }
+    for (const Web& each : t_.webs()) {
+      if (each.collection != web.collection) continue;
+      note_entries(each.acl.entries);
+      note_entries(each.plumbing);
+      for (auto library : each.libraries) note_entries(t_.libraries()[library].acl.entries);
+    }
+  }
+  Response response;
+  JsonOut json(response.body);
+  json.Open('{').Open("value", '[');
+  for (const auto& [number, who] : known) WritePerson(json, web, who);
+  json.Close(']').Close('}');
+  return response;
+}
+
+}  // namespace spa::sim
