@@ -50,6 +50,7 @@ class Statement {
   void Reset() { sqlite3_reset(statement_); }
 
   std::int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
+  sqlite3_stmt* raw() const { return statement_; }
   bool empty() const { return statement_ == nullptr; }  // It could not be prepared.
   bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   std::string_view Text(int column) const;  // Valid until the next Step.
