@@ -119,24 +119,46 @@ class Grammar {
 
   void Demo() {
     CLI::App* demo = Command("demo", "Audit a simulated tenant and say where everything is");
-    flags_.directory = "demo-output";
     Path(demo->add_option("directory", flags_.directory,
                           "Where configuration, database and exports go"))
         ->capture_default_str();
-    Choice(demo->add_option("--preset", flags_.preset, "Which simulated tenant"), Presets());
+    Choice(demo->add_option("--preset", flags_.preset, "Which simulated tenant"),
+           TenantSpec::PresetNames())
+        ->capture_default_str();
     Verbosity(demo);
   }
 
   void Simulate() {
     CLI::App* simulate = Command("simulate", "Serve a simulated tenant on loopback until stopped");
-    Choice(simulate->add_option("--preset", flags_.preset, "Which simulated tenant"), Presets());
-    simulate->add_option("--port", flags_.port, "Port on 127.0.0.1; 0: a free one")
-        ->capture_default_str();
+    simulate->footer(
+        "Prints the address to standard output. Example:\n"
+        "  sharepoint-audit simulate --preset medium --port 8080 --write-config sim/config.json &\n"
+        "  sharepoint-audit audit --config sim/config.json");
+    CLI::Option* preset =
+        Choice(simulate->add_option("--preset", flags_.preset, "Which simulated tenant"),
+               TenantSpec::PresetNames())
+            ->capture_default_str();
+    Path(
+        simulate->add_option("--spec", flags_.spec_file, "A tenant of your own, described in JSON"))
+        ->excludes(preset);
     simulate
-        ->add_option("--set", flags_.settings, "Change one setting of the preset; may be repeated")
+        ->add_option("--set", flags_.settings, "Change one setting of the tenant; may be repeated")
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->take_all();
+    simulate->add_option("--port", flags_.port, "Port on 127.0.0.1; 0: a free one")
+        ->capture_default_str();
+    simulate->add_flag("--https", flags_.https, "Serve HTTPS with a certificate of its own");
+    simulate->add_option("--threads", flags_.threads, "Threads that answer")
+        ->type_name("N")
+        ->check(CLI::Range(1, 64))
+        ->capture_default_str();
+    Path(simulate->add_option("--write-config", flags_.write_config,
+                              "Write a configuration that audits this tenant"));
+    Choice(simulate->add_option("--credential", flags_.credential,
+                                "What that configuration signs in with"),
+           {"secret", "certificate"})
+        ->capture_default_str();
     Verbosity(simulate);
   }
 
@@ -174,7 +196,6 @@ class Grammar {
            {"permissions", "objects", "coverage"});
     command->add_option("--run", flags_.run, "Run id; default: the last finished run");
     command->add_flag("--all", flags_.all, "Every object, the inheriting included");
-    flags_.format = "jsonl";
     Choice(command->add_option("--format", flags_.format, "File format")->capture_default_str(),
            {"jsonl", "csv", "json"});
     Choice(command->add_option("--csv-dialect", flags_.csv_dialect, "excel: with byte order mark")
@@ -290,8 +311,6 @@ class Grammar {
     return option->type_name("PATH");
   }
 
-  static Words Presets();
-
   // --- what came out ---
 
   // The innermost command that was named.
@@ -396,8 +415,6 @@ class Grammar {
   std::map<const CLI::Option*, Words> choices_;
   std::vector<const CLI::Option*> paths_;
 };
-
-Words Grammar::Presets() { return TenantSpec::PresetNames(); }
 
 }  // namespace
 

@@ -35,15 +35,20 @@ struct Flags {
   std::string patience = "15m";
 
   // simulate, demo
-  std::string preset;
+  std::string preset = "demo";
+  std::string spec_file;
+  std::vector<std::string> settings;  // --set NAME=VALUE
   std::string port = "0";
-  std::string directory;
-  std::vector<std::string> settings;  // simulate --set NAME=VALUE
+  bool https = false;
+  int threads = 1;
+  std::string write_config;
+  std::string credential = "secret";
+  std::string directory = "demo-output";
 
   // export, runs
   std::string what;
   std::string run;
-  std::string format;
+  std::string format = "jsonl";
   std::string csv_dialect = "rfc4180";
   std::string output_file;
   bool all = false;

@@ -127,4 +127,12 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   return command;
 }
 
+ExitCode ExitOfRun(const AuditOutcome& outcome, std::optional<double> min_coverage) {
+  if (outcome.interrupted) return ExitCode::kInterrupted;
+  if (outcome.summary.status == "failed") return ExitCode::kFailure;
+  if (min_coverage && CoveragePercent(outcome.summary.counts) < *min_coverage)
+    return ExitCode::kCoverage;
+  return ExitCode::kDone;
+}
+
 }  // namespace spa

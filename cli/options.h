@@ -11,6 +11,7 @@
 
 #include "cli/audit_run.h"
 #include "cli/command_line.h"
+#include "cli/exit_code.h"
 #include "core/config/config_loader.h"
 
 namespace spa {
@@ -41,5 +42,8 @@ struct AuditCommand {
 // `to_terminal`: stdout is one, which decides the default output format.
 Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                                 const EnvironmentVariables& environment, bool to_terminal);
+
+// How an audit that came to its end is told to scripts.
+ExitCode ExitOfRun(const AuditOutcome& outcome, std::optional<double> min_coverage);
 
 }  // namespace spa

@@ -1,0 +1,49 @@
+#include <fmt/format.h>
+
+#include "cli/audit_run.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/metrics.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "core/log/log.h"
+
+namespace spa {
+namespace {
+
+std::string Render(const RunSummary& summary, const std::string& format) {
+  if (format == "json") return ToJson(summary);
+  if (format == "csv") return ToCsv(summary);
+  return ToTable(summary);
+}
+
+}  // namespace
+
+Result<ExitCode> CommandAudit(const Invocation& invocation) {
+  auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
+  if (!loaded) return Fail(loaded.error());
+  auto command =
+      CheckAudit(invocation.flags, *std::move(loaded), invocation.environment, IsTerminal(stdout));
+  if (!command) return Fail(command.error());
+  if (auto opened = OpenLog(invocation.flags, command->run.config); !opened)
+    return Fail(opened.error());
+
+  const auto outcome = RunAudit(command->run);
+  if (!outcome) return Fail(outcome.error());
+
+  if (auto printed = Print(Render(outcome->summary, command->output_format)); !printed)
+    return printed;
+  if (!command->metrics_file.empty()) {
+    const std::string metrics = PrometheusText(outcome->summary);
+    if (auto written = WriteWholeFile(command->metrics_file, metrics, true); !written)
+      return Fail(written.error());
+  }
+  const ExitCode exit = ExitOfRun(*outcome, command->min_coverage);
+  if (exit == ExitCode::kCoverage) {
+    log::Warn(fmt::format("coverage is {:.2f} %, under --min-coverage {}",
+                          CoveragePercent(outcome->summary.counts), *command->min_coverage));
+  }
+  return exit;
+}
+
+}  // namespace spa

@@ -1,0 +1,66 @@
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/options.h"
+#include "report/export.h"
+
+namespace spa {
+namespace {
+
+Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
+  ExportOptions options;
+  options.db_path = config.db_path;
+  options.run_id = flags.run == "last" ? "" : flags.run;
+  options.format = flags.format == "csv"    ? ExportOptions::Format::kCsv
+                   : flags.format == "json" ? ExportOptions::Format::kJson
+                                            : ExportOptions::Format::kJsonl;
+  options.excel = flags.csv_dialect == "excel";
+  options.all = flags.all;
+  if (options.excel && options.format != ExportOptions::Format::kCsv) {
+    return Fail(ErrorCode::kUsage, "--csv-dialect excel needs --format csv", "add --format csv");
+  }
+  if (options.all && flags.what != "permissions") {
+    return Fail(ErrorCode::kUsage,
+                "--all is for `export permissions`; " + flags.what + " always holds every object",
+                "leave it out");
+  }
+  return options;
+}
+
+Status Write(const std::string& what, const ExportOptions& options, int fd) {
+  if (what == "objects") return ExportObjects(options, fd);
+  if (what == "coverage") return ExportCoverage(options, fd);
+  return ExportPermissions(options, fd);
+}
+
+// A run that is not there is a word mistyped.
+Status AsUsage(Status status) {
+  if (!status && status.error().code == ErrorCode::kNotFound)
+    status.error().code = ErrorCode::kUsage;
+  return status;
+}
+
+}  // namespace
+
+Result<ExitCode> CommandExport(const Invocation& invocation) {
+  const Flags& flags = invocation.flags;
+  const auto loaded = LoadConfigOf(flags, invocation.environment);
+  if (!loaded) return Fail(loaded.error());
+  if (auto opened = OpenLog(flags, loaded->config); !opened) return Fail(opened.error());
+  const auto options = CheckExport(flags, loaded->config);
+  if (!options) return Fail(options.error());
+
+  Status written;
+  if (flags.output_file.empty() || flags.output_file == "-") {
+    written = Write(flags.what, *options, STDOUT_FILENO);
+  } else {
+    const auto file = OutputFile::Create(flags.output_file);
+    if (!file) return Fail(file.error());
+    written = Write(flags.what, *options, file->fd());
+  }
+  if (written = AsUsage(std::move(written)); !written) return Fail(written.error());
+  return ExitCode::kDone;
+}
+
+}  // namespace spa

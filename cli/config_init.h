@@ -1,0 +1,21 @@
+// The questions of `config init`.
+#pragma once
+
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/config/config_document.h"
+#include "core/result.h"
+
+namespace spa {
+
+// Shows a prompt and returns the line that was typed, or nothing at the end of input.
+using Ask = std::function<std::optional<std::string>(const std::string& prompt)>;
+
+// Asks until each answer is one the loader accepts. Secrets are not asked for: the file gets the
+// name of the variable or file that holds them. kUsage where the input ends early.
+Result<ConfigAnswers> AskForConfig(const Ask& ask);
+
+}  // namespace spa

@@ -1,0 +1,70 @@
+// sharepoint-audit: from arguments to exit code. Nothing else exits.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "core/config/config_loader.h"
+#include "core/log/log.h"
+#include "core/log/terminal_text.h"
+
+namespace spa {
+namespace {
+
+using Command = Result<ExitCode> (*)(const Invocation&);
+
+const std::map<std::string, Command> kCommands = {
+    {"audit", CommandAudit},
+    {"demo", CommandDemo},
+    {"simulate", CommandSimulate},
+    {"doctor", CommandDoctor},
+    {"runs", CommandRuns},
+    {"runs show", CommandRunsShow},
+    {"export", CommandExport},
+    {"config init", CommandConfigInit},
+    {"config show", CommandConfigShow},
+    {"config schema", CommandConfigSchema},
+    {"config reference", CommandConfigReference},
+    {"completion", CommandCompletion},
+};
+
+Result<ExitCode> Run(const std::vector<std::string>& arguments) {
+  auto parsed = ParseCommandLine(arguments);
+  if (!parsed) return Fail(parsed.error());
+  if (parsed->version) return Print(VersionText());
+  if (!parsed->help.empty()) return Print(parsed->help);
+
+  Invocation invocation;
+  invocation.flags = std::move(parsed->flags);
+  invocation.environment = ProcessEnvironment();
+  return kCommands.at(invocation.flags.command)(invocation);
+}
+
+// Errors are for people: always plain lines, whatever form the log has.
+void Report(const Error& error) {
+  std::string text = log::Redact(error.message);
+  if (!error.remedy.empty()) text += "; " + log::Redact(error.remedy);
+  if (!error.request_id.empty()) text += fmt::format(" (request id {})", error.request_id);
+  fmt::print(stderr, "sharepoint-audit: {}\n", EscapeForTerminal(text));
+}
+
+}  // namespace
+}  // namespace spa
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    const auto exit = spa::Run(std::vector<std::string>(argv + 1, argv + argc));
+    if (exit) return static_cast<int>(*exit);
+    spa::Report(exit.error());
+    return static_cast<int>(spa::ExitCodeOf(exit.error().code));
+  } catch (const std::exception& bug) {
+    spa::Report(spa::Error(spa::ErrorCode::kInternal,
+                           fmt::format("unexpected failure: {}", bug.what()),
+                           "please report this with the command and its -vv output"));
+    return static_cast<int>(spa::ExitCode::kFailure);
+  }
+}
