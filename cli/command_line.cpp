@@ -62,6 +62,7 @@ class Grammar {
       }
       return Fail(Explain(error));
     }
+    parsed.version = version_;
     parsed.flags = flags_;
     parsed.flags.command = CommandName(Chosen());
     return parsed;

@@ -108,8 +108,8 @@ Check CheckClock(std::string_view date, system_clock::time_point now) {
   if (seconds <= 60) return Check("clock", CheckState::kOk, fmt::format("{} s apart", seconds));
   Check wrong(
       "clock", seconds <= 300 ? CheckState::kWarning : CheckState::kFailed,
-      fmt::format("this machine is {} s {} of the sign-in service", seconds,
-                  apart.count() > 0 ? "ahead" : "behind"),
+      fmt::format("this machine is {} s {} the sign-in service", seconds,
+                  apart.count() > 0 ? "ahead of" : "behind"),
       "set the clock (chrony, systemd-timesyncd); sign-in fails when clocks are minutes apart");
   wrong.exit = ExitCode::kAuth;
   return wrong;

@@ -116,7 +116,17 @@ TEST_CASE("sites may be given in one option or in several") {
 TEST_CASE("the other commands parse") {
   CHECK(Parsed({"demo"}).directory == "demo-output");
   CHECK(Parsed({"demo", "there", "--preset", "small"}).directory == "there");
-  CHECK(Parsed({"simulate", "--preset", "demo", "--port", "8080"}).port == "8080");
+  const Flags simulate = Parsed({"simulate", "--preset", "small", "--port", "8080", "--set",
+                                 "items=5", "--set", "wire.gzip=true", "--https", "--threads", "2",
+                                 "--write-config", "c.json", "--credential", "certificate"});
+  CHECK(simulate.preset == "small");
+  CHECK(simulate.port == "8080");
+  CHECK(simulate.settings == std::vector<std::string>{"items=5", "wire.gzip=true"});
+  CHECK(simulate.https);
+  CHECK(simulate.threads == 2);
+  CHECK(simulate.write_config == "c.json");
+  CHECK(simulate.credential == "certificate");
+  CHECK(Parsed({"simulate", "--spec", "mine.json"}).spec_file == "mine.json");
   CHECK(Parsed({"doctor", "--json"}).json);
   CHECK(Parsed({"runs", "--db", "x.db"}).command == "runs");
   CHECK(Parsed({"runs", "show", "last"}).run == "last");
