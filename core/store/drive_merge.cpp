@@ -52,7 +52,7 @@ constexpr char kStaged[] = R"sql(
            ELSE 1 END,
          n.root
   FROM stage.node n LEFT JOIN stage.folder p ON p.id = n.parent
-  WHERE n.library = ?1 ORDER BY n.item_id)sql";
+  WHERE n.library = ?1 AND NOT n.deleted ORDER BY n.item_id)sql";
 
 constexpr char kPresent[] = R"sql(
   SELECT e.graph_id, e.oid, o.from_run, o.type, o.parent, o.name, o.url, coalesce(o.size, -1),

@@ -25,22 +25,21 @@ constexpr char kLinkFolders[] = R"sql(
       AND p.id <> folder.id)
   WHERE library = ?1 AND NOT root)sql";
 
+// Sorted, so that the rows are appended; of an item that comes again the last replaces the others.
 constexpr char kFillNodes[] = R"sql(
-  INSERT INTO stage.node
+  INSERT OR REPLACE INTO stage.node
   SELECT ?1, r.item_id, p.id, r.name, r.modified, r.unique_id, r.size, r.list_item_id, r.shared,
-         r.kind, r.root
-  FROM (SELECT item_id, parent_id, name, modified, unique_id, size, list_item_id, shared, kind,
-               root, deleted, max(id) FROM stage.raw
-        WHERE id BETWEEN ?2 AND ?3 GROUP BY item_id ORDER BY item_id) r
-  LEFT JOIN stage.folder p ON p.library = ?1 AND p.item_id = r.parent_id
+         r.kind, r.root, r.deleted
+  FROM stage.raw r LEFT JOIN stage.folder p ON p.library = ?1 AND p.item_id = r.parent_id
     AND p.item_id <> r.item_id
-  WHERE NOT r.deleted)sql";
+  WHERE r.id BETWEEN ?2 AND ?3 ORDER BY r.item_id, r.id)sql";
 
 constexpr char kEvidence[] = R"sql(
   SELECT count(*), sum(n.root), max(CASE WHEN n.root THEN n.shared ELSE 0 END),
          sum(n.shared = 1), sum(n.shared = 0 AND NOT n.root AND p.shared = 2),
          sum(n.parent IS NULL AND NOT n.root), sum(n.shared <> 0 AND NOT n.root)
-  FROM stage.node n LEFT JOIN stage.folder p ON p.id = n.parent WHERE n.library = ?)sql";
+  FROM stage.node n LEFT JOIN stage.folder p ON p.id = n.parent
+  WHERE n.library = ? AND NOT n.deleted)sql";
 
 }  // namespace
 
@@ -134,7 +133,8 @@ Result<std::int64_t> SqliteStore::StageContradictions(Oid library,
   auto& insert = db_->Get("INSERT OR IGNORE INTO stage.named VALUES (lower(?))");
   for (const std::string& id : unique_ids) insert.Bind(id).Run();
   auto& count = db_->Get(
-      "SELECT count(*) FROM stage.node WHERE library = ? AND shared = 0 AND NOT root "
+      "SELECT count(*) FROM stage.node WHERE library = ? AND shared = 0 AND NOT root AND NOT "
+      "deleted "
       "AND unique_id IN (SELECT unique_id FROM stage.named)");
   std::int64_t contradictions = 0;
   if (count.Bind(library).Step()) contradictions = count.Int(0);

@@ -36,7 +36,7 @@ constexpr char kItems[] = R"sql(
   FROM stage.node n JOIN entity e ON e.container = ?1 AND e.graph_id = n.item_id
   LEFT JOIN stage.folder p ON p.id = n.parent
   LEFT JOIN scope s ON s.oid = e.oid AND s.to_run IS NULL AND s.read_run = ?2
-  WHERE n.library = ?1 AND NOT n.root ORDER BY n.item_id)sql";
+  WHERE n.library = ?1 AND NOT n.root AND NOT n.deleted ORDER BY n.item_id)sql";
 
 }  // namespace
 

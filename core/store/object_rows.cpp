@@ -161,17 +161,18 @@ void SqliteStore::CloseUnseenContainers() {
   std::vector<Oid> gone;
   {
     auto& rows = db_->Get(R"sql(
-      WITH RECURSIVE gone(oid) AS (
-        SELECT o.oid FROM object o JOIN container c ON c.oid = o.oid
-        WHERE o.to_run IS NULL AND c.seen_run < ?1
-          AND CASE WHEN o.parent <> 0
-                   THEN EXISTS (SELECT 1 FROM container p WHERE p.oid = o.parent AND p.seen_run = ?1)
-                        AND NOT EXISTS (SELECT 1 FROM gap WHERE run = ?1 AND oid = o.parent)
+      WITH RECURSIVE unseen(oid, parent) AS MATERIALIZED (
+        SELECT o.oid, o.parent FROM container c CROSS JOIN object o ON o.oid = c.oid
+        WHERE o.to_run IS NULL AND c.seen_run < ?1),
+      gone(oid) AS (
+        SELECT u.oid FROM unseen u
+        WHERE CASE WHEN u.parent <> 0
+                   THEN EXISTS (SELECT 1 FROM container p WHERE p.oid = u.parent AND p.seen_run = ?1)
+                        AND NOT EXISTS (SELECT 1 FROM gap WHERE run = ?1 AND oid = u.parent)
                    ELSE NOT EXISTS (SELECT 1 FROM gap WHERE run = ?1 AND oid IS NULL
                                     AND url LIKE 'http%') END
         UNION
-        SELECT o.oid FROM gone JOIN object o ON o.parent = gone.oid AND o.to_run IS NULL
-        JOIN container c ON c.oid = o.oid)
+        SELECT u.oid FROM gone JOIN unseen u ON u.parent = gone.oid)
       SELECT oid FROM gone)sql");
     rows.Bind(run_);
     while (rows.Step()) gone.push_back(rows.Int(0));
@@ -199,7 +200,7 @@ void SqliteStore::ResolveContainerScopes() {
   {
     auto& rows = db_->Get(R"sql(
       WITH RECURSIVE up(oid, at, depth) AS (
-        SELECT o.oid, o.parent, 1 FROM container c JOIN object o ON o.oid = c.oid
+        SELECT o.oid, o.parent, 1 FROM container c CROSS JOIN object o ON o.oid = c.oid
         WHERE o.to_run IS NULL AND o.scope <> o.oid
         UNION ALL
         SELECT up.oid, p.parent, up.depth + 1 FROM up

@@ -187,7 +187,7 @@ CREATE VIEW v_coverage AS
 constexpr const char* kSteps[] = {kVersion1};
 
 // raw: delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie
-// together. node: the last live version of each item, by item id. folder: what may be a parent, for
+// together. node: the last version of each item, by item id. folder: what may be a parent, for
 // the walk.
 constexpr char kStageTables[] = R"sql(
 CREATE TABLE stage.raw(
@@ -202,7 +202,7 @@ CREATE INDEX stage.folder_child ON folder(library, parent);
 CREATE TABLE stage.node(
   library INTEGER, item_id TEXT, parent INTEGER, name TEXT, modified TEXT, unique_id TEXT,
   size INTEGER, list_item_id INTEGER, shared INTEGER, kind INTEGER, root INTEGER,
-  PRIMARY KEY(library, item_id)) WITHOUT ROWID;
+  deleted INTEGER, PRIMARY KEY(library, item_id)) WITHOUT ROWID;
 CREATE TABLE stage.unique_item(
   library INTEGER, list_item_id INTEGER, PRIMARY KEY(library, list_item_id)) WITHOUT ROWID;
 CREATE TABLE stage.named(unique_id TEXT PRIMARY KEY) WITHOUT ROWID;

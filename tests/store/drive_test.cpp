@@ -416,3 +416,18 @@ TEST_CASE("A drive of 200,000 items is finished within the same memory as a smal
   CHECK(counts.discovered == kItems + 1);  // The root is the library; and the site.
   CHECK(peak < 64'000'000);
 }
+
+TEST_CASE("A site that is gone takes its subsites and all their objects along") {
+  Fixture f;
+  const Oid sub = Must(f.store->PutSite(MakeSite("sub", "https://t/sites/s/sub", "site")));
+  const Oid library = Must(f.store->PutDrive(sub, MakeDrive("d2", "https://t/sites/s/sub/Docs")));
+  FillDrive(*f.store, library, {Root("root2"), File("a", "root2", "a", kShared)});
+  f.Finish();
+  Must(f.store->BeginRun("tenant", "full"));
+  Must(f.store->PutSite(MakeSite("other", "https://t/sites/other")));
+  Must(f.store->FinishRun("complete", ""));
+
+  CHECK(f.Query("SELECT object_id FROM v_objects") == Strings{"other"});
+  CHECK(f.Query("SELECT count(*) FROM scope WHERE to_run IS NULL") == Strings{"0"});
+  CHECK(Must(f.store->Counts(1)).discovered == 5);
+}
