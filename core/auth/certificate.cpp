@@ -151,9 +151,9 @@ Result<Contents> ReadPfx(const std::string& path, const std::string& bytes,
   Contents contents;
   PKCS12* raw = PKCS12_init_ex(NID_pkcs7_data, context, nullptr);
   const bool read = d2i_PKCS12_bio(Memory(bytes).get(), &raw) != nullptr;
-  Pkcs12 pfx(read ? raw : nullptr);
+  const Pkcs12 pfx(raw);  // What was made by init_ex is ours, unless reading freed it.
   ERR_clear_error();
-  if (!pfx) {
+  if (!read) {
     return Fail(Fault(path, "is neither PEM nor PFX (PKCS#12)",
                       "export it as PEM with certificate and key, or as PFX"));
   }
