@@ -260,8 +260,9 @@ LineStream StreamOf(const SimulatedTenant& tenant, std::string origin, bool clos
       });
   return [walk, out](std::string& piece) {
     *out = &piece;
-    while (piece.size() < 65'536) {
-      if (!walk->Next()) return !piece.empty();
+    const std::size_t before = piece.size();
+    while (piece.size() - before < 65'536) {
+      if (!walk->Next()) return piece.size() > before;
     }
     return true;
   };
