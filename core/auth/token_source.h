@@ -4,6 +4,7 @@
 // callers wait for the same resource, one request goes out.
 //
 // Threads: the io_context's thread.
+// Lifetime: must outlive every Get. Cancelling one Get leaves the others their token.
 // Errors: kAuth with the AADSTS number turned into advice (facts graph.md 1.4), kUnreachable when
 // the authority did not answer within 20 s, kUsage where the credential itself cannot be read.
 #pragma once
