@@ -56,9 +56,7 @@ class SimulatorClient {
   // A GET to Graph with a token made from the secret.
   nlohmann::json Graph(const std::string& target, int status = 200,
                        std::map<std::string, std::string> headers = {}) {
-    if (graph_token_.empty()) {
-      graph_token_ = nlohmann::json::parse(PostToken(Secret()).body).at("access_token");
-    }
+    TakeToken();
     headers["authorization"] = "Bearer " + graph_token_;
     const Response response =
         Send("GET", target.starts_with("http") ? target : "/v1.0" + target, "", headers);
@@ -68,7 +66,7 @@ class SimulatorClient {
   }
 
   Response PostGraph(const std::string& target, const std::string& body) {
-    Graph("/sites/root");
+    TakeToken();
     return Send("POST", "/v1.0" + target, body, {{"authorization", "Bearer " + graph_token_}});
   }
 
@@ -118,6 +116,11 @@ class SimulatorClient {
   Service service;
 
  private:
+  void TakeToken() {
+    if (!graph_token_.empty()) return;
+    graph_token_ = nlohmann::json::parse(PostToken(Secret()).body).at("access_token");
+  }
+
   std::string graph_token_, rest_token_;
 };
 
