@@ -30,8 +30,9 @@ struct AuditOptions {
 
 struct AuditOutcome {
   AuditOutcome() = default;
-  RunSummary summary;
-  bool interrupted = false;
+  RunSummary summary;          // run_id empty: the run ended before it began
+  bool interrupted = false;    // By a signal.
+  std::optional<Error> aborted;  // What ended the run early; the summary tells what was reached.
 };
 
 Result<AuditOutcome> RunAudit(const AuditOptions& options);

@@ -17,6 +17,14 @@ std::string Render(const RunSummary& summary, const std::string& format) {
   return ToTable(summary);
 }
 
+Status Publish(const AuditCommand& command, const RunSummary& summary) {
+  if (auto printed = Print(Render(summary, command.output_format)); !printed) {
+    return Fail(printed.error());
+  }
+  if (command.metrics_file.empty()) return {};
+  return WriteWholeFile(command.metrics_file, PrometheusText(summary), true);
+}
+
 }  // namespace
 
 Result<ExitCode> CommandAudit(const Invocation& invocation) {
@@ -31,13 +39,10 @@ Result<ExitCode> CommandAudit(const Invocation& invocation) {
   const auto outcome = RunAudit(command->run);
   if (!outcome) return Fail(outcome.error());
 
-  if (auto printed = Print(Render(outcome->summary, command->output_format)); !printed)
-    return printed;
-  if (!command->metrics_file.empty()) {
-    const std::string metrics = PrometheusText(outcome->summary);
-    if (auto written = WriteWholeFile(command->metrics_file, metrics, true); !written)
-      return Fail(written.error());
+  if (!outcome->summary.run_id.empty()) {
+    if (auto written = Publish(*command, outcome->summary); !written) return Fail(written.error());
   }
+  if (outcome->aborted && !outcome->interrupted) return Fail(*outcome->aborted);
   const ExitCode exit = ExitOfRun(*outcome, command->min_coverage);
   if (exit == ExitCode::kCoverage) {
     log::Warn(fmt::format("coverage is {:.2f} %, under --min-coverage {}",

@@ -83,6 +83,7 @@ Result<ExitCode> CommandDemo(const Invocation& invocation) {
   const auto outcome = RunAudit(*options);
   if (!outcome) return Fail(outcome.error());
   if (outcome->interrupted) return ExitCode::kInterrupted;
+  if (outcome->aborted) return Fail(*outcome->aborted);
   if (auto exported = ExportAll(place); !exported) return Fail(exported.error());
   return Print(ToTable(outcome->summary) + WhereEverythingIs(place, flags.preset));
 }

@@ -46,7 +46,10 @@ Result<ExitCode> Run(const std::vector<std::string>& arguments) {
 // Errors are for people: always plain lines, whatever form the log has.
 void Report(const Error& error) {
   std::string text = log::Redact(error.message);
-  if (!error.remedy.empty()) text += "; " + log::Redact(error.remedy);
+  if (!error.remedy.empty()) {
+    const bool sentence = error.remedy.front() >= 'A' && error.remedy.front() <= 'Z';
+    text += (sentence ? ". " : "; ") + log::Redact(error.remedy);
+  }
   if (!error.request_id.empty()) text += fmt::format(" (request id {})", error.request_id);
   fmt::print(stderr, "sharepoint-audit: {}\n", EscapeForTerminal(text));
 }

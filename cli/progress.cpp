@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/terminal.h"
+#include "core/log/log.h"
 
 namespace spa {
 namespace {
@@ -124,9 +125,14 @@ Progress::Options Progress::ForStderr(bool quiet) {
   return options;
 }
 
-Progress::Progress(std::FILE* out, Options options) : out_(out), options_(std::move(options)) {}
+Progress::Progress(std::FILE* out, Options options) : out_(out), options_(std::move(options)) {
+  if (options_.style == Style::kLine) log::SetBeforeLine([this] { Clear(); });
+}
 
-Progress::~Progress() { Clear(); }
+Progress::~Progress() {
+  if (options_.style == Style::kLine) log::SetBeforeLine(nullptr);
+  Clear();
+}
 
 void Progress::MeasureRate(Clock::time_point now, const ProgressSnapshot& snapshot) {
   const std::chrono::duration<double> span = now - rate_since_;
@@ -151,6 +157,7 @@ void Progress::Tick(Clock::time_point now, const ProgressSnapshot& snapshot) {
   if (now - last_drawn_ < interval) return;
   last_drawn_ = now;
 
+  const std::lock_guard lock(mutex_);
   if (options_.style == Style::kLine) {
     const int width = options_.width > 0 ? options_.width : TerminalWidth(out_);
     const std::string line = RenderLine(snapshot, items_per_second_, width - 1, options_.color);
@@ -166,6 +173,7 @@ void Progress::Tick(Clock::time_point now, const ProgressSnapshot& snapshot) {
 }
 
 void Progress::Clear() {
+  const std::lock_guard lock(mutex_);
   if (!line_shown_) return;
   std::fputs("\r\x1b[K", out_);
   std::fflush(out_);

@@ -4,12 +4,14 @@
 // The caller owns the clock: it calls Tick as often as it likes (a few times a second), and
 // Progress decides whether it is time to draw. Rendering is pure: a function of its arguments.
 //
-// Threads: Tick, Clear and Finish from one thread at a time.
+// Threads: Tick from one thread; Clear from any, because the log calls it before each line.
+// Lifetime: while a Progress draws a line it is the log's before-line hook; one at a time.
 // Errors: none; a closed stderr is ignored.
 #pragma once
 
 #include <chrono>
 #include <cstdio>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -74,6 +76,7 @@ class Progress {
 
   std::FILE* out_;
   Options options_;
+  std::mutex mutex_;  // What is on the screen.
   bool line_shown_ = false;
   bool started_ = false;
   Clock::time_point last_drawn_{};
