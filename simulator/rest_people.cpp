@@ -80,9 +80,16 @@ Response RestService::Assignments(const Request& request, const Web& web, const 
     }
     close(face.site_number, entry.levels);
   };
-  for (const Entry& entry : acl.entries) write(entry);
-  for (const Entry& entry : plumbing) write(entry);
-  if (!plumbing.empty()) {
+  const std::string top(request.Query("$top"));
+  std::size_t room = top.empty() ? SIZE_MAX : std::strtoul(top.c_str(), nullptr, 10);
+  for (const std::vector<Entry>* entries : {&acl.entries, &plumbing}) {
+    for (const Entry& entry : *entries) {
+      if (room == 0) break;
+      --room;
+      write(entry);
+    }
+  }
+  if (!plumbing.empty() && room > 0) {
     open(kPlumbingGroup);
     if (member) WriteSiteGroup(json, web, Plumbing(web), users);
     close(kPlumbingGroup, {Level::kWebLimited});
