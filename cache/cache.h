@@ -48,8 +48,11 @@ class Cache {
   // The remembered value or failure under the key; else what the load yields, run once however many
   // ask. A caller may be cancelled without harm to the others.
   [[nodiscard]] Task<Result<Hit<T>>> GetOrLoad(CacheKey key, Loader<T> load) {
-    auto found = co_await kind_->GetOrLoad(std::move(key),
-                                           [load = std::move(load)] { return Erased(load); });
+    // Named: g++ 12 destroys a closure that owns something twice if it is made inside a co_await.
+    std::function<Task<Result<KindCache::Value>>()> erased = [load = std::move(load)] {
+      return Erased(load);
+    };
+    auto found = co_await kind_->GetOrLoad(std::move(key), std::move(erased));
     if (!found) co_return Fail(std::move(found.error()));
     co_return Hit<T>(*std::move(found));
   }

@@ -30,8 +30,8 @@ struct AuditOptions {
 
 struct AuditOutcome {
   AuditOutcome() = default;
-  RunSummary summary;          // run_id empty: the run ended before it began
-  bool interrupted = false;    // By a signal.
+  RunSummary summary;            // run_id empty: the run ended before it began
+  bool interrupted = false;      // By a signal.
   std::optional<Error> aborted;  // What ended the run early; the summary tells what was reached.
 };
 

@@ -8,11 +8,9 @@ std::string_view Name(ObjectType type) {
 }
 
 std::string_view Name(PrincipalType type) {
-  constexpr std::string_view kNames[] = {"user",     "guest",
-                                         "group",    "site_group",
-                                         "everyone", "everyone_except_external",
-                                         "link",     "application",
-                                         "unknown"};
+  constexpr std::string_view kNames[] = {"user",       "guest",       "group",
+                                         "site_group", "everyone",    "everyone_except_external",
+                                         "link",       "application", "unknown"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -22,13 +20,15 @@ std::string_view Name(Role role) {
 }
 
 std::string_view Name(ScopeMethod method) {
-  constexpr std::string_view kNames[] = {"delta_hierarchy", "rest_unique_flags", "item_permissions"};
+  constexpr std::string_view kNames[] = {"delta_hierarchy", "rest_unique_flags",
+                                         "item_permissions"};
   return kNames[static_cast<int>(method)];
 }
 
 std::string_view Name(CoverageState state) {
-  constexpr std::string_view kNames[] = {"read",   "inherited", "skipped", "denied",        "locked",
-                                         "throttled", "failed", "members_hidden", "stale"};
+  constexpr std::string_view kNames[] = {"read",   "inherited",      "skipped",
+                                         "denied", "locked",         "throttled",
+                                         "failed", "members_hidden", "stale"};
   return kNames[static_cast<int>(state)];
 }
 

@@ -74,7 +74,15 @@ struct DriveItem {
 };
 
 enum class PrincipalType {
-  kUser, kGuest, kGroup, kSiteGroup, kEveryone, kEveryoneExceptExternal, kLink, kApplication, kUnknown
+  kUser,
+  kGuest,
+  kGroup,
+  kSiteGroup,
+  kEveryone,
+  kEveryoneExceptExternal,
+  kLink,
+  kApplication,
+  kUnknown
 };
 std::string_view Name(PrincipalType type);  // as contract.md section 4 spells them
 
@@ -96,17 +104,18 @@ struct Grant {
   std::optional<bool> link_has_password;
   std::vector<std::string> link_people;  // Directory ids, sorted.
 
-  std::string source;      // "graph" or "rest"
-  bool inherited = false;  // The service marked the entry as inherited; a hint, not part of identity.
+  std::string source;  // "graph" or "rest"
+  bool inherited =
+      false;  // The service marked the entry as inherited; a hint, not part of identity.
 };
 
 // One who may be reached through a group: a user, a group, an application …
 struct Member {
   Member() = default;
-  std::string id;      // Directory id; empty for SharePoint-only members.
-  std::string kind;    // "user", "group", "device", "servicePrincipal", "orgContact", "everyone", …
-  std::string name;    // Empty where the application may not read it.
-  std::string login;   // userPrincipalName, or the claim for a site group's member.
+  std::string id;    // Directory id; empty for SharePoint-only members.
+  std::string kind;  // "user", "group", "device", "servicePrincipal", "orgContact", "everyone", …
+  std::string name;  // Empty where the application may not read it.
+  std::string login;  // userPrincipalName, or the claim for a site group's member.
   std::string email;
   std::string user_type;  // "member", "guest" or empty
   std::optional<bool> account_enabled;
@@ -114,7 +123,8 @@ struct Member {
 
 // What a cache counts for them: bytes, roughly.
 inline std::size_t CostOf(const Site& s) {
-  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.web_url.capacity() + s.name.capacity();
+  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.web_url.capacity() +
+         s.name.capacity();
 }
 inline std::size_t CostOf(const Member& m) {
   return sizeof m + m.id.capacity() + m.kind.capacity() + m.name.capacity() + m.login.capacity() +
@@ -132,7 +142,8 @@ struct GroupRef {
   std::string Key() const;
 };
 
-// What SharePoint REST told about one web, for those who scan its drives. Without REST all is empty.
+// What SharePoint REST told about one web, for those who scan its drives. Without REST all is
+// empty.
 struct SiteFacts {
   SiteFacts() = default;
   bool rest = false;  // The web was read by REST; its absence means Graph-only.
@@ -146,11 +157,20 @@ enum class ScopeMethod {
   kRestUniqueFlags,  // SharePoint REST HasUniqueRoleAssignments of every item.
   kItemPermissions,  // Permissions of every item read and compared with the parent's.
 };
-std::string_view Name(ScopeMethod method);  // "delta_hierarchy", "rest_unique_flags", "item_permissions"
+std::string_view Name(
+    ScopeMethod method);  // "delta_hierarchy", "rest_unique_flags", "item_permissions"
 
 // The coverage ledger's states (design.md). Every object is in exactly one.
 enum class CoverageState {
-  kRead, kInherited, kSkipped, kDenied, kLocked, kThrottled, kFailed, kMembersHidden, kStale
+  kRead,
+  kInherited,
+  kSkipped,
+  kDenied,
+  kLocked,
+  kThrottled,
+  kFailed,
+  kMembersHidden,
+  kStale
 };
 std::string_view Name(CoverageState state);
 

@@ -12,7 +12,8 @@ namespace {
 
 // On every page: the links do not remember it (graph.md 0.1, 4.2).
 constexpr const char* kPrefer =
-    "deltashowremovedasdeleted, deltatraversepermissiongaps, deltashowsharingchanges, hierarchicalsharing";
+    "deltashowremovedasdeleted, deltatraversepermissiongaps, deltashowsharingchanges, "
+    "hierarchicalsharing";
 
 // What the audit stores, and no more: pages are the bulk of what an audit downloads.
 constexpr std::string_view kFields =
@@ -23,7 +24,8 @@ constexpr int kMaxRestarts = 3;
 constexpr int kMaxPagesAhead = 2;  // pages waiting for the store while the next one is read
 constexpr int kMaxRepeats = 3;     // a next link that leads to itself so often leads nowhere
 
-constexpr int kUnitsFirstScan = 2;  // A next link of a tokenless scan may cost 1 or 2 (graph.md 6.1).
+constexpr int kUnitsFirstScan =
+    2;  // A next link of a tokenless scan may cost 1 or 2 (graph.md 6.1).
 
 }  // namespace
 
@@ -51,7 +53,8 @@ Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundDrive found) {
 }
 
 Task<Result<std::string>> DriveScan::ReadDelta(const FoundDrive& found) {
-  const std::string fresh = fmt::format("/drives/{}/root/delta?$select={}", found.drive.id, kFields);
+  const std::string fresh =
+      fmt::format("/drives/{}/root/delta?$select={}", found.drive.id, kFields);
   std::string first = fresh;
   for (int restart = 0;; ++restart) {
     auto link = co_await ReadDeltaOnce(found, first);
@@ -63,44 +66,35 @@ Task<Result<std::string>> DriveScan::ReadDelta(const FoundDrive& found) {
 
 // The delta link, once the last page is staged.
 Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundDrive& found, std::string first) {
-  TaskGroup staging(parts_.graph.service().executor(), kMaxPagesAhead);
-  Result<std::string> result = std::string();
-  std::exception_ptr failure;
-  try {
-    GraphRead read(std::move(first), "reading the items of " + found.drive.web_url, kUnitsFirstScan);
-    read.prefer = kPrefer;
-    for (int repeats = 0;;) {
-      auto page = co_await parts_.graph.Get(read, &DecodeDelta);
-      if (!page) {
-        result = Fail(std::move(page.error()));
-        break;
-      }
-      parts_.progress.items += static_cast<std::int64_t>(page->items.size());
-      if (!page->items.empty()) {
-        auto stage = [](StoreWriter& store, Oid library, std::vector<DriveItem> items) -> Task<void> {
-          co_await store.Do([&](AuditStore& s) { return s.StageItems(library, items); });
-        };
-        co_await staging.Spawn(stage(parts_.store, found.library, std::move(page->items)));
-      }
-      if (!page->delta_link.empty()) {
-        result = std::move(page->delta_link);
-        break;
-      }
-      repeats = page->next_link == read.path ? repeats + 1 : 0;
-      if (repeats == kMaxRepeats) {
-        result = Fail(ErrorCode::kMalformed, read.what + ": the next link leads to itself",
-                      "run again; if it stays, report it with the drive's id");
-        break;
-      }
-      read.path = std::move(page->next_link);
+  Result<std::string> link = std::string();
+  co_await RunGroup(parts_.graph.service().executor(), kMaxPagesAhead,
+                    [&](TaskGroup& staging) -> Task<void> {
+                      link = co_await ReadPages(found, std::move(first), staging);
+                    });
+  co_return link;
+}
+
+Task<Result<std::string>> DriveScan::ReadPages(const FoundDrive& found, std::string first,
+                                               TaskGroup& staging) {
+  GraphRead read(std::move(first), "reading the items of " + found.drive.web_url, kUnitsFirstScan);
+  read.prefer = kPrefer;
+  for (int repeats = 0;;) {
+    auto page = co_await parts_.graph.Get(read, &DecodeDelta);
+    if (!page) co_return Fail(std::move(page.error()));
+    parts_.progress.items += static_cast<std::int64_t>(page->items.size());
+    if (!page->items.empty()) co_await staging.Spawn(Stage(found.library, std::move(page->items)));
+    if (!page->delta_link.empty()) co_return std::move(page->delta_link);
+    repeats = page->next_link == read.path ? repeats + 1 : 0;
+    if (repeats == kMaxRepeats) {
+      co_return Fail(ErrorCode::kMalformed, read.what + ": the next link leads to itself",
+                     "run again; if it stays, report it with the drive's id");
     }
-  } catch (...) {
-    failure = std::current_exception();
-    staging.Cancel();
+    read.path = std::move(page->next_link);
   }
-  co_await staging.Join();
-  if (failure) std::rethrow_exception(failure);
-  co_return result;
+}
+
+Task<void> DriveScan::Stage(Oid library, std::vector<DriveItem> items) {
+  co_await parts_.store.Do([&](AuditStore& store) { return store.StageItems(library, items); });
 }
 
 Task<ScopeMethod> DriveScan::DecideMethod(const FoundDrive& found) {
@@ -118,7 +112,8 @@ Task<ScopeMethod> DriveScan::DecideMethod(const FoundDrive& found) {
   if (parts_.sharepoint && found.facts->rest && !found.drive.list_id.empty()) {
     auto unique = co_await UniqueItems(*parts_.sharepoint, found.site_url, found.drive.list_id);
     if (unique) {
-      co_await parts_.store.Do([&](AuditStore& store) { return store.StageUnique(library, *unique); });
+      co_await parts_.store.Do(
+          [&](AuditStore& store) { return store.StageUnique(library, *unique); });
       co_return ScopeMethod::kRestUniqueFlags;
     }
     AbortIfFatal(unique.error());

@@ -1,10 +1,10 @@
 // DriveScan: one drive's delta into the store, and which of its items own a scope.
 //
-// Reads pages until the delta link (graph.md 4.2), writes each while the next is on its way, and ends
-// in one merge, so that a drive that fails half-way leaves what an earlier run knew. 410 starts the
-// drive anew (4.7). Then it decides how far the `shared` facet can be trusted (scope_method.h), asks
-// SharePoint REST for the flags where it cannot and REST is there, and falls back to reading the
-// permissions of every item where neither works.
+// Reads pages until the delta link (graph.md 4.2), writes each while the next is on its way, and
+// ends in one merge, so that a drive that fails half-way leaves what an earlier run knew. 410
+// starts the drive anew (4.7). Then it decides how far the `shared` facet can be trusted
+// (scope_method.h), asks SharePoint REST for the flags where it cannot and REST is there, and falls
+// back to reading the permissions of every item where neither works.
 //
 // Threads: the io_context's thread. One DriveScan serves many drives at once.
 #pragma once
@@ -33,6 +33,9 @@ class DriveScan {
  private:
   [[nodiscard]] Task<Result<std::string>> ReadDelta(const FoundDrive& found);
   [[nodiscard]] Task<Result<std::string>> ReadDeltaOnce(const FoundDrive& found, std::string first);
+  [[nodiscard]] Task<Result<std::string>> ReadPages(const FoundDrive& found, std::string first,
+                                                    TaskGroup& staging);
+  [[nodiscard]] Task<void> Stage(Oid library, std::vector<DriveItem> items);
   [[nodiscard]] Task<ScopeMethod> DecideMethod(const FoundDrive& found);
 
   Parts parts_;

@@ -13,7 +13,8 @@ namespace {
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -23,8 +24,8 @@ Result<Page<T>> DecodePage(std::string_view body, Read read) {
   const auto root = json::Parse(body);
   if (!root) return Fail(root.error());
   Page<T> page;
-  const bool listed =
-      json::Each(*root, "value", [&](const json::Element& entry) { page.items.push_back(read(entry)); });
+  const bool listed = json::Each(
+      *root, "value", [&](const json::Element& entry) { page.items.push_back(read(entry)); });
   if (!listed) return Fail(ErrorCode::kMalformed, "the answer holds no list of values");
   page.next_link = json::Text(*root, "@odata.nextLink");
   page.delta_link = json::Text(*root, "@odata.deltaLink");
@@ -97,7 +98,8 @@ DriveItem ReadItem(const json::Element& entry) {
   item.modified = json::Text(entry, "lastModifiedDateTime");
   item.etag = json::Text(entry, "eTag");
   item.size = json::Int(entry, "size").value_or(-1);
-  if (const auto parent = json::Find(entry, "parentReference")) item.parent_id = json::Text(*parent, "id");
+  if (const auto parent = json::Find(entry, "parentReference"))
+    item.parent_id = json::Text(*parent, "id");
   if (const auto ids = SharePointIds(entry)) {
     item.list_item_id = json::Int(*ids, "listItemId").value_or(-1);
     item.unique_id = Lower(json::Text(*ids, "listItemUniqueId"));
@@ -117,8 +119,10 @@ DriveItem ReadItem(const json::Element& entry) {
 // 16 bytes in .NET's layout: the first three groups little-endian.
 std::string GuidText(const unsigned char* b) {
   return fmt::format(
-      "{:02x}{:02x}{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
-      b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+      "{:02x}{:02x}{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}{:02x}{:02x}{:"
+      "02x}{:02x}",
+      b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+      b[15]);
 }
 
 }  // namespace
@@ -133,7 +137,9 @@ Result<Site> DecodeSite(std::string_view body) {
   return site;
 }
 
-Result<Page<Drive>> DecodeDrives(std::string_view body) { return DecodePage<Drive>(body, ReadDrive); }
+Result<Page<Drive>> DecodeDrives(std::string_view body) {
+  return DecodePage<Drive>(body, ReadDrive);
+}
 
 Result<Page<List>> DecodeLists(std::string_view body) { return DecodePage<List>(body, ReadList); }
 

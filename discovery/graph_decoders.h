@@ -1,6 +1,6 @@
-// Decoders of the Graph answers that discovery reads. Each turns one body into a Page; kMalformed means
-// that the body is not what was asked for and should be asked for again. Unknown keys are ignored,
-// absent ones leave their field empty (graph.md 2.2, 3, 4.3, 7.15).
+// Decoders of the Graph answers that discovery reads. Each turns one body into a Page; kMalformed
+// means that the body is not what was asked for and should be asked for again. Unknown keys are
+// ignored, absent ones leave their field empty (graph.md 2.2, 3, 4.3, 7.15).
 #pragma once
 
 #include <string_view>

@@ -38,16 +38,18 @@ Result<Page<ItemFlag>> DecodeItemFlags(std::string_view body) {
   return page;
 }
 
-Task<Result<std::vector<std::int64_t>>> UniqueItems(SharePointClient& sharepoint, std::string web_url,
-                                                    std::string list_id) {
-  const std::string what = fmt::format("reading which items of list {} in {} own permissions", list_id, web_url);
+Task<Result<std::vector<std::int64_t>>> UniqueItems(SharePointClient& sharepoint,
+                                                    std::string web_url, std::string list_id) {
+  const std::string what =
+      fmt::format("reading which items of list {} in {} own permissions", list_id, web_url);
   std::vector<std::int64_t> unique;
   std::int64_t last = 0;
   int size = kFirstPageSize;
   std::string url;
   const auto page_url = [&] {
-    std::string first = fmt::format(
-        "{}/_api/web/lists(guid'{}')/items?$select=ID,HasUniqueRoleAssignments&$top={}", web_url, list_id, size);
+    std::string first =
+        fmt::format("{}/_api/web/lists(guid'{}')/items?$select=ID,HasUniqueRoleAssignments&$top={}",
+                    web_url, list_id, size);
     if (last > 0) first += fmt::format("&$skiptoken=Paged%3DTRUE%26p_ID%3D{}", last);
     return first;
   };

@@ -1,6 +1,6 @@
-// The unique-permission flags of a list's items by SharePoint REST, for drives whose delta could not
-// be trusted (graph.md 4.9). One page of up to 2,000 items a call; the page size is halved when the
-// service fails or throttles on this computed property.
+// The unique-permission flags of a list's items by SharePoint REST, for drives whose delta could
+// not be trusted (graph.md 4.9). One page of up to 2,000 items a call; the page size is halved when
+// the service fails or throttles on this computed property.
 #pragma once
 
 #include <cstdint>

@@ -2,15 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include "core/encoding.h"
 #include "discovery/graph_decoders.h"
 
 namespace spa {
 namespace {
-
-using asio::experimental::awaitable_operators::operator&&;
 
 // `system` must be selected, or the system libraries and lists stay hidden (graph.md 3).
 constexpr std::string_view kDriveFields = "id,name,webUrl,driveType,sharePointIds,system";
@@ -34,29 +30,24 @@ std::string PathOfSite(const Url& url) {
   return encoded.empty() ? "/sites/" + url.authority : "/sites/" + url.authority + ":" + encoded;
 }
 
+template <class T>
+Task<void> Into(T& result, Task<T> task) {
+  result = co_await std::move(task);
+}
+
 }  // namespace
 
 SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites)
     : parts_(std::move(parts)),
       config_(config),
       targets_(std::move(target_sites)),
-      sites_by_url_(parts_.cache.Open<Site>(CacheKind::kSite)),
-      walking_(parts_.graph.service().executor()) {}
+      sites_by_url_(parts_.cache.Open<Site>(CacheKind::kSite)) {}
 
 Task<void> SiteWalk::Run() {
-  std::exception_ptr failure;
-  try {
-    if (targets_.empty()) {
-      co_await WalkTenant();
-    } else {
-      co_await WalkTargets();
-    }
-  } catch (...) {
-    failure = std::current_exception();
-    walking_.Cancel();
-  }
-  co_await walking_.Join();
-  if (failure) std::rethrow_exception(failure);
+  co_await RunGroup(parts_.graph.service().executor(), 0, [this](TaskGroup& walking) {
+    walking_ = &walking;
+    return targets_.empty() ? WalkTenant() : WalkTargets();
+  });
 }
 
 Task<void> SiteWalk::WalkTenant() {
@@ -83,7 +74,8 @@ Task<void> SiteWalk::WalkTargets() {
     refused.name = refused.web_url;
     ++parts_.progress.sites_found;
     ++parts_.progress.sites_done;
-    const Oid oid = co_await parts_.store.Do([&](AuditStore& store) { return store.PutSite(refused); });
+    const Oid oid =
+        co_await parts_.store.Do([&](AuditStore& store) { return store.PutSite(refused); });
     co_await parts_.store.PutGap(oid, refused.web_url, site.error());
   }
 }
@@ -115,7 +107,7 @@ Task<void> SiteWalk::Enter(Site site, std::optional<Oid> parent) {
                                  storage ? "" : "set discovery.include_personal_sites to true");
     co_return;
   }
-  walking_.Start(Walk(std::move(site), oid));
+  walking_->Start(Walk(std::move(site), oid));
 }
 
 Task<void> SiteWalk::Walk(Site site, Oid oid) {
@@ -123,16 +115,24 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     return GraphRead(fmt::format("/sites/{}/{}", site.id, rest),
                      fmt::format("listing the {} of {}", noun, site.web_url), /*units=*/2);
   };
-  GraphRead drives_read = read(fmt::format("drives?$select={}", kDriveFields), "libraries");
-  GraphRead lists_read = read(fmt::format("lists?$select={}", kListFields), "lists");
-  GraphRead subsites_read = read("sites", "subsites");
-
-  const auto no_lists = []() -> Task<Result<std::vector<List>>> { co_return std::vector<List>(); };
-  const auto no_sites = []() -> Task<Result<std::vector<Site>>> { co_return std::vector<Site>(); };
-  auto [drives, lists, subsites] = co_await (
-      parts_.batches.List(std::move(drives_read), &DecodeDrives) &&
-      (config_.include_lists ? parts_.batches.List(std::move(lists_read), &DecodeLists) : no_lists()) &&
-      (config_.include_subsites ? parts_.batches.List(std::move(subsites_read), &DecodeSites) : no_sites()));
+  Result<std::vector<Drive>> drives;
+  Result<std::vector<List>> lists;
+  Result<std::vector<Site>> subsites;
+  co_await RunGroup(parts_.graph.service().executor(), 0, [&](TaskGroup& asking) -> Task<void> {
+    BatchQueue& batches = parts_.batches;
+    asking.Start(
+        Into(drives, batches.List(read(fmt::format("drives?$select={}", kDriveFields), "libraries"),
+                                  &DecodeDrives)));
+    if (config_.include_lists) {
+      asking.Start(Into(
+          lists,
+          batches.List(read(fmt::format("lists?$select={}", kListFields), "lists"), &DecodeLists)));
+    }
+    if (config_.include_subsites) {
+      asking.Start(Into(subsites, batches.List(read("sites", "subsites"), &DecodeSites)));
+    }
+    co_return;
+  });
 
   // One line in the ledger for a site that refuses, not one per question.
   for (const Error* error : {drives ? nullptr : &drives.error(), lists ? nullptr : &lists.error(),
@@ -171,7 +171,8 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
       list.site_id = site.id;
       FoundList one;
       one.list = std::move(list);
-      one.oid = co_await parts_.store.Do([&](AuditStore& store) { return store.PutList(oid, one.list); });
+      one.oid =
+          co_await parts_.store.Do([&](AuditStore& store) { return store.PutList(oid, one.list); });
       generic.push_back(std::move(one));
     }
   }

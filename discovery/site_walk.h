@@ -1,8 +1,8 @@
 // SiteWalk: tenant -> sites -> subsites -> libraries and lists, as a stream of drives.
 //
-// Sites come from getAllSites (never from search, which misses and repeats, graph.md 2.1) or from the
-// configured URLs. What is asked per web (subsites, drives, lists) travels in batches. A site that
-// refuses becomes a coverage gap and the walk goes on (graph.md 2.1, 2.3).
+// Sites come from getAllSites (never from search, which misses and repeats, graph.md 2.1) or from
+// the configured URLs. What is asked per web (subsites, drives, lists) travels in batches. A site
+// that refuses becomes a coverage gap and the walk goes on (graph.md 2.1, 2.3).
 //
 // Threads: the io_context's thread.
 // Ends: Run returns when every site and subsite was asked; it does not close the channel.
@@ -63,7 +63,7 @@ class SiteWalk {
   std::vector<std::string> targets_;
   Cache<Site> sites_by_url_;
   std::unordered_set<std::string> seen_;
-  TaskGroup walking_;
+  TaskGroup* walking_ = nullptr;  // while Run() walks
 };
 
 }  // namespace spa

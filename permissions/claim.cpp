@@ -8,7 +8,8 @@ namespace {
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -46,7 +47,8 @@ Claim ParseClaim(std::string_view login) {
     claim.known = true;
     claim.type = form.type;
     std::string value = lower.substr(form.prefix.size());
-    if (claim.type == PrincipalType::kUser && IsGuestName(value)) claim.type = PrincipalType::kGuest;
+    if (claim.type == PrincipalType::kUser && IsGuestName(value))
+      claim.type = PrincipalType::kGuest;
     if (form.holds_id) {
       if (claim.type == PrincipalType::kGroup && value.ends_with("_o")) {
         claim.owners = true;

@@ -42,23 +42,27 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
 
   grant.principal_login = FirstOf({text(site_user, "loginName"), text(site_group, "loginName")});
   if (grant.principal_login.empty()) grant.principal_login = LoginOfId(grant.grant_id);
-  grant.principal_name =
-      FirstOf({text(user, "displayName"), text(group, "displayName"), text(application, "displayName"),
-               text(site_group, "displayName"), text(site_group, "title"), text(site_user, "displayName")});
-  grant.principal_email = FirstOf({text(user, "email"), text(group, "email"), text(site_user, "email")});
-  const std::string directory_id = FirstOf({text(group, "id"), text(user, "id"), text(application, "id")});
+  grant.principal_name = FirstOf({text(user, "displayName"), text(group, "displayName"),
+                                  text(application, "displayName"), text(site_group, "displayName"),
+                                  text(site_group, "title"), text(site_user, "displayName")});
+  grant.principal_email =
+      FirstOf({text(user, "email"), text(group, "email"), text(site_user, "email")});
+  const std::string directory_id =
+      FirstOf({text(group, "id"), text(user, "id"), text(application, "id")});
 
   const Claim claim = ParseClaim(grant.principal_login);
   if (claim.known) {
     grant.principal_type = claim.type;
     grant.principal_id = claim.directory_id.empty() ? directory_id : claim.directory_id;
-    if (claim.type == PrincipalType::kEveryone || claim.type == PrincipalType::kEveryoneExceptExternal) {
+    if (claim.type == PrincipalType::kEveryone ||
+        claim.type == PrincipalType::kEveryoneExceptExternal) {
       grant.principal_id.clear();
     }
   } else if (site_group) {
     grant.principal_type = PrincipalType::kSiteGroup;
-    grant.principal_id = embedded_group ? FirstOf({text(site_group, "principalId"), text(site_group, "id")})
-                                        : std::string(text(site_group, "id"));
+    grant.principal_id = embedded_group
+                             ? FirstOf({text(site_group, "principalId"), text(site_group, "id")})
+                             : std::string(text(site_group, "id"));
   } else if (application) {
     grant.principal_type = PrincipalType::kApplication;
     grant.principal_id = directory_id;
@@ -69,15 +73,16 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
     grant.principal_type = PrincipalType::kUser;
     grant.principal_id = directory_id;
   }
-  if (grant.principal_type == PrincipalType::kUser && IsGuestName(text(user, "userPrincipalName"))) {
+  if (grant.principal_type == PrincipalType::kUser &&
+      IsGuestName(text(user, "userPrincipalName"))) {
     grant.principal_type = PrincipalType::kGuest;
   }
 }
 
 // Those a link was sent to or who used it: directory ids, and the addresses of those without one.
 void ReadPeople(const Element& entry, Grant& grant) {
-  std::string_view key = json::Has(entry, "grantedToIdentitiesV2") ? "grantedToIdentitiesV2"
-                                                                   : "grantedToIdentities";
+  std::string_view key =
+      json::Has(entry, "grantedToIdentitiesV2") ? "grantedToIdentitiesV2" : "grantedToIdentities";
   std::vector<std::string> addresses;
   json::Each(entry, key, [&](const Element& identity) {
     for (const std::string_view kind : {"user", "group", "siteUser"}) {
@@ -87,7 +92,8 @@ void ReadPeople(const Element& entry, Grant& grant) {
         grant.link_people.emplace_back(id);
         return;
       }
-      const std::string address = FirstOf({json::Text(*who, "email"), json::Text(*who, "loginName")});
+      const std::string address =
+          FirstOf({json::Text(*who, "email"), json::Text(*who, "loginName")});
       if (!address.empty()) {
         addresses.push_back(address);
         return;
@@ -103,7 +109,8 @@ void ReadPeople(const Element& entry, Grant& grant) {
 
 Role RoleOfLinkType(std::string_view type) {
   if (type == "edit") return Role::kWrite;
-  if (type == "view" || type == "review" || type == "embed" || type == "blocksDownload") return Role::kRead;
+  if (type == "view" || type == "review" || type == "embed" || type == "blocksDownload")
+    return Role::kRead;
   return Role::kOther;
 }
 
@@ -129,7 +136,8 @@ Grant ReadPermission(const Element& entry) {
   });
   grant.role = RoleOfGraph(roles);
   for (const std::string& role : roles) {
-    if (std::string level = LevelOfGraph(role); !level.empty()) grant.levels.push_back(std::move(level));
+    if (std::string level = LevelOfGraph(role); !level.empty())
+      grant.levels.push_back(std::move(level));
   }
   // Year 1 is how the service writes "never" (permissions.md 1.3).
   if (const auto expires = json::Text(entry, "expirationDateTime"); !expires.starts_with("0001-")) {

@@ -1,5 +1,6 @@
-// Graph's `permission` resource read into a Grant (permissions.md 1.3 to 1.5). The same entry comes in
-// different shapes over time, so everything is normalised here and nothing raw is compared later.
+// Graph's `permission` resource read into a Grant (permissions.md 1.3 to 1.5). The same entry comes
+// in different shapes over time, so everything is normalised here and nothing raw is compared
+// later.
 #pragma once
 
 #include <string_view>
@@ -9,8 +10,8 @@
 
 namespace spa {
 
-// A page of /permissions. Entries that grant nothing (existingAccess links, Limited Access) come out
-// with Role::kNone: evidence, not access.
+// A page of /permissions. Entries that grant nothing (existingAccess links, Limited Access) come
+// out with Role::kNone: evidence, not access.
 Result<Page<Grant>> DecodePermissions(std::string_view body);
 
 }  // namespace spa

@@ -13,11 +13,13 @@ namespace spa {
 namespace {
 
 constexpr int kMaxLookups = 400;  // waiting at once: twenty full batches of misses
-constexpr std::string_view kFields = "id,displayName,userPrincipalName,mail,userType,accountEnabled";
+constexpr std::string_view kFields =
+    "id,displayName,userPrincipalName,mail,userType,accountEnabled";
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -72,33 +74,31 @@ Task<void> GroupExpansion::Run() {
   });
   parts_.progress.groups_found = static_cast<std::int64_t>(uses.groups.size());
 
-  TaskGroup lookups(executor_, kMaxLookups);
-  std::exception_ptr failure;
-  try {
-    for (const std::uint32_t number : uses.order) co_await lookups.Spawn(LookUp(uses.groups[number]));
-  } catch (...) {
-    failure = std::current_exception();
-    lookups.Cancel();
-  }
-  co_await lookups.Join();
-  if (failure) std::rethrow_exception(failure);
+  co_await RunGroup(executor_, kMaxLookups, [&](TaskGroup& lookups) -> Task<void> {
+    for (const std::uint32_t number : uses.order)
+      co_await lookups.Spawn(LookUp(uses.groups[number]));
+  });
 }
 
 Task<void> GroupExpansion::LookUp(GroupRef group) {
   const std::string name = group.Key();
-  auto load = [this, group]() -> Task<Result<std::vector<Member>>> { co_return co_await Load(group); };
+  auto load = [this, group]() -> Task<Result<std::vector<Member>>> {
+    co_return co_await Load(group);
+  };
   auto hit = co_await members_.GetOrLoad(CacheKey(CacheKind::kGroupMembers, name), load);
   if (!stored_.insert(name).second) co_return;
   ++parts_.progress.groups_read;
   if (hit) {
-    co_await parts_.store.Do([&](AuditStore& store) { return store.PutMembers(group, *hit->value); });
+    co_await parts_.store.Do(
+        [&](AuditStore& store) { return store.PutMembers(group, *hit->value); });
     co_return;
   }
   Error& error = hit.error();
   AbortIfFatal(error);
   if (error.code == ErrorCode::kForbidden) {
-    co_await parts_.store.PutGap(std::nullopt, name, CoverageState::kMembersHidden, error.message,
-                                 "grant GroupMember.Read.All, and Member.Read.Hidden for hidden membership");
+    co_await parts_.store.PutGap(
+        std::nullopt, name, CoverageState::kMembersHidden, error.message,
+        "grant GroupMember.Read.All, and Member.Read.Hidden for hidden membership");
   } else if (error.code == ErrorCode::kNotFound) {
     co_await parts_.store.PutGap(std::nullopt, name, CoverageState::kFailed,
                                  "no such group: it was deleted, or the id is a directory role's",
@@ -118,9 +118,10 @@ Task<Result<std::vector<Member>>> GroupExpansion::Load(GroupRef group) {
   if (!members) co_return Fail(std::move(members.error()));
   std::sort(members->begin(), members->end(),
             [](const Member& a, const Member& b) { return a.id < b.id; });
-  members->erase(std::unique(members->begin(), members->end(),
-                             [](const Member& a, const Member& b) { return !a.id.empty() && a.id == b.id; }),
-                 members->end());
+  members->erase(
+      std::unique(members->begin(), members->end(),
+                  [](const Member& a, const Member& b) { return !a.id.empty() && a.id == b.id; }),
+      members->end());
   co_return members;
 }
 

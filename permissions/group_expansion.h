@@ -1,8 +1,8 @@
 // GroupExpansion: who is in the groups that hold grants, through all nesting.
 //
-// Every occurrence of a group in a scope is looked up, through the cache: the first asks Graph for the
-// transitive members (or the owners of an M365 group), the others find them (permissions.md 5). An
-// empty group is an answer. Groups that hide their members, or that are gone, are in the ledger.
+// Every occurrence of a group in a scope is looked up, through the cache: the first asks Graph for
+// the transitive members (or the owners of an M365 group), the others find them (permissions.md 5).
+// An empty group is an answer. Groups that hide their members, or that are gone, are in the ledger.
 //
 // Threads: the io_context's thread.
 #pragma once

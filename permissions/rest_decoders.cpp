@@ -13,12 +13,13 @@ namespace {
 
 using json::Element;
 
-constexpr int kSharePointGroup = 8;  // PrincipalType (permissions.md 3.5)
+constexpr int kSharePointGroup = 8;                      // PrincipalType (permissions.md 3.5)
 constexpr int kGuestKind = 1, kRestrictedGuestKind = 9;  // RoleTypeKind of Limited Access
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -153,7 +154,8 @@ Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
     group.id = Number(entry, "Id");
     group.title = json::Text(entry, "Title");
     group.owner_title = json::Text(entry, "OwnerTitle");
-    json::Each(entry, "Users", [&](const Element& user) { group.members.push_back(ReadMember(user)); });
+    json::Each(entry, "Users",
+               [&](const Element& user) { group.members.push_back(ReadMember(user)); });
     return group;
   });
 }

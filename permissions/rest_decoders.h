@@ -1,5 +1,5 @@
-// Decoders of the SharePoint REST answers that permissions reads (permissions.md 3). kMalformed: ask
-// again. Levels are decided by masks, principals by claims, never by names (3.3, 4).
+// Decoders of the SharePoint REST answers that permissions reads (permissions.md 3). kMalformed:
+// ask again. Levels are decided by masks, principals by claims, never by names (3.3, 4).
 #pragma once
 
 #include <optional>

@@ -17,19 +17,28 @@ struct Word {
 
 // Longest first where one word begins another.
 constexpr Word kWords[] = {
-    {"sp.limited access", Role::kNone},  {"sp.web-only limited access", Role::kNone},
-    {"sp.full control", Role::kOwner},   {"fullcontrol", Role::kOwner},
-    {"owner", Role::kOwner},             {"sp.manage", Role::kWrite},
-    {"manage", Role::kWrite},            {"write", Role::kWrite},
-    {"sp.contribute", Role::kWrite},     {"sp.edit", Role::kWrite},
-    {"sp.design", Role::kWrite},         {"sp.approve", Role::kWrite},
-    {"read", Role::kRead},               {"sp.read", Role::kRead},
-    {"sp.view only", Role::kRead},       {"sp.restricted", Role::kRead},
+    {"sp.limited access", Role::kNone},
+    {"sp.web-only limited access", Role::kNone},
+    {"sp.full control", Role::kOwner},
+    {"fullcontrol", Role::kOwner},
+    {"owner", Role::kOwner},
+    {"sp.manage", Role::kWrite},
+    {"manage", Role::kWrite},
+    {"write", Role::kWrite},
+    {"sp.contribute", Role::kWrite},
+    {"sp.edit", Role::kWrite},
+    {"sp.design", Role::kWrite},
+    {"sp.approve", Role::kWrite},
+    {"read", Role::kRead},
+    {"sp.read", Role::kRead},
+    {"sp.view only", Role::kRead},
+    {"sp.restricted", Role::kRead},
 };
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 

@@ -7,30 +7,21 @@
 namespace spa {
 namespace {
 
-constexpr int kMaxReads = 400;       // reads waiting in the queue: twenty full batches
 constexpr int kTargetsAtOnce = 500;  // scope owners taken from the store in one go
 constexpr int kUnits = 5;            // graph.md 6.1
 
 }  // namespace
 
 ScopeReader::ScopeReader(Parts parts, PermissionsConfig config, asio::any_io_executor executor)
-    : parts_(parts), config_(config), executor_(std::move(executor)), reading_(executor_, kMaxReads) {}
+    : parts_(parts), config_(config), executor_(std::move(executor)) {}
 
-Task<void> ScopeReader::ReadDrive(Oid library, ScopeMethod method) {
+Task<void> ScopeReader::ReadDrive(Oid library, ScopeMethod method, TaskGroup& reads) {
   if (method != ScopeMethod::kItemPermissions) {
-    co_await ReadTargets(library, reading_);
+    co_await ReadTargets(library, reads);
     co_return;
   }
-  TaskGroup reads(executor_, kMaxReads);
-  std::exception_ptr failure;
-  try {
-    co_await ReadTargets(library, reads);
-  } catch (...) {
-    failure = std::current_exception();
-    reads.Cancel();
-  }
-  co_await reads.Join();
-  if (failure) std::rethrow_exception(failure);
+  co_await RunGroup(executor_, kMaxReads,
+                    [this, library](TaskGroup& own) { return ReadTargets(library, own); });
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
     if (auto done = store.ResolveItemScopes(library); !done) return done;
     return store.Commit();
@@ -51,7 +42,8 @@ Task<void> ScopeReader::ReadTargets(Oid library, TaskGroup& reads) {
 
 Task<void> ScopeReader::ReadScope(ScopeTarget target) {
   GraphRead read(fmt::format("/drives/{}/items/{}/permissions", target.drive_id, target.item_id),
-                 fmt::format("reading the permissions of item {} in drive {}", target.item_id, target.drive_id),
+                 fmt::format("reading the permissions of item {} in drive {}", target.item_id,
+                             target.drive_id),
                  kUnits);
   auto grants = co_await parts_.batches.List(std::move(read), &DecodePermissions);
   ++parts_.progress.scopes_read;

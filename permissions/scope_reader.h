@@ -1,8 +1,8 @@
 // ScopeReader: the permissions of a drive's scope owners, in batches, into the store.
 //
 // Threads: the io_context's thread.
-// Ends: ReadDrive returns when the drive's targets are handed over (or, where every item is a target,
-// when all were read and compared); Join when everything was read.
+// Ends: ReadDrive returns when the drive's reads are started in `reads`; or, where every item is a
+// target, when all were read and compared.
 #pragma once
 
 #include "core/async/task_group.h"
@@ -21,11 +21,11 @@ class ScopeReader {
     RunProgress& progress;
   };
 
+  static constexpr int kMaxReads = 400;  // waiting in the queue at once: twenty full batches
+
   ScopeReader(Parts parts, PermissionsConfig config, asio::any_io_executor executor);
 
-  [[nodiscard]] Task<void> ReadDrive(Oid library, ScopeMethod method);
-  [[nodiscard]] Task<void> Join() { return reading_.Join(); }
-  void Cancel() { reading_.Cancel(); }
+  [[nodiscard]] Task<void> ReadDrive(Oid library, ScopeMethod method, TaskGroup& reads);
 
  private:
   [[nodiscard]] Task<void> ReadTargets(Oid library, TaskGroup& reads);
@@ -34,7 +34,6 @@ class ScopeReader {
   Parts parts_;
   PermissionsConfig config_;
   asio::any_io_executor executor_;
-  TaskGroup reading_;
 };
 
 }  // namespace spa

@@ -31,8 +31,9 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
   auto groups = co_await ReadGroups(site, api, facts);
 
   // One line in the ledger for a web that refuses, not one per question.
-  for (const Error* error : {web ? nullptr : &web.error(), rest_lists ? nullptr : &rest_lists.error(),
-                             groups ? nullptr : &groups.error()}) {
+  for (const Error* error :
+       {web ? nullptr : &web.error(), rest_lists ? nullptr : &rest_lists.error(),
+        groups ? nullptr : &groups.error()}) {
     if (!error) continue;
     co_await store_.PutGap(oid, site.web_url, *error);
     break;
@@ -41,12 +42,15 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
   co_return facts;
 }
 
-Task<void> SiteAccess::EnterGraphOnly(const Site& site, Oid oid, const std::vector<FoundList>& lists) {
+Task<void> SiteAccess::EnterGraphOnly(const Site& site, Oid oid,
+                                      const std::vector<FoundList>& lists) {
   const CoverageState state = mode_.by_choice ? CoverageState::kSkipped : CoverageState::kDenied;
   const std::string remedy =
-      mode_.by_choice ? "set permissions.sharepoint_rest to auto"
-                      : "configure auth.certificate_path and grant SharePoint Sites.FullControl.All";
-  const std::string reason = "Graph does not show role assignments of webs and lists, nor site groups";
+      mode_.by_choice
+          ? "set permissions.sharepoint_rest to auto"
+          : "configure auth.certificate_path and grant SharePoint Sites.FullControl.All";
+  const std::string reason =
+      "Graph does not show role assignments of webs and lists, nor site groups";
   co_await store_.PutGap(oid, site.web_url, state, reason, remedy);
   for (const FoundList& list : lists) {
     co_await store_.PutGap(list.oid, list.list.web_url, state, reason, remedy);
@@ -54,8 +58,9 @@ Task<void> SiteAccess::EnterGraphOnly(const Site& site, Oid oid, const std::vect
 }
 
 Task<Result<void>> SiteAccess::ReadWeb(const Site& site, const std::string& api, Oid oid) {
-  auto owns = co_await mode_.sharepoint->Get(
-      api + "/HasUniqueRoleAssignments", "asking whether " + site.web_url + " owns permissions", &DecodeFlag);
+  auto owns = co_await mode_.sharepoint->Get(api + "/HasUniqueRoleAssignments",
+                                             "asking whether " + site.web_url + " owns permissions",
+                                             &DecodeFlag);
   if (!owns) co_return Fail(std::move(owns.error()));
   if (!*owns) {
     co_await store_.Do([oid](AuditStore& store) { return store.PutInherits(oid); });
@@ -66,13 +71,15 @@ Task<Result<void>> SiteAccess::ReadWeb(const Site& site, const std::string& api,
 }
 
 Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what, Oid owner) {
-  auto grants = co_await mode_.sharepoint->List(std::move(url), std::move(what), &DecodeRoleAssignments);
+  auto grants =
+      co_await mode_.sharepoint->List(std::move(url), std::move(what), &DecodeRoleAssignments);
   if (!grants) co_return Fail(std::move(grants.error()));
   co_await store_.Do([&](AuditStore& store) { return store.PutScope(owner, *grants); });
   co_return Result<void>();
 }
 
-Task<Result<void>> SiteAccess::ReadGroups(const Site& site, const std::string& api, SiteFacts& facts) {
+Task<Result<void>> SiteAccess::ReadGroups(const Site& site, const std::string& api,
+                                          SiteFacts& facts) {
   auto groups = co_await mode_.sharepoint->List(api + "/sitegroups?$expand=Users",
                                                 "reading the site groups of " + site.web_url,
                                                 &DecodeSiteGroups);
@@ -106,7 +113,8 @@ Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<Found
       continue;
     }
     auto read = co_await ReadAssignments(
-        fmt::format("{}/lists(guid'{}')/roleassignments?$expand=Member,RoleDefinitionBindings", api, list.list.id),
+        fmt::format("{}/lists(guid'{}')/roleassignments?$expand=Member,RoleDefinitionBindings", api,
+                    list.list.id),
         "reading the role assignments of " + list.list.web_url, list.oid);
     if (!read) co_await store_.PutGap(list.oid, list.list.web_url, read.error());
   }

@@ -1,8 +1,9 @@
 // SiteAccess: who may do what on a web, by SharePoint REST: the role assignments of the web and its
-// generic lists, the site groups with their members, and which lists own a scope (permissions.md 3).
+// generic lists, the site groups with their members, and which lists own a scope (permissions.md
+// 3).
 //
-// Graph does not show any of this. Without a certificate (or another credential SharePoint listens to)
-// the web and its lists stay unread, and the ledger says so with the way to close the gap.
+// Graph does not show any of this. Without a certificate (or another credential SharePoint listens
+// to) the web and its lists stay unread, and the ledger says so with the way to close the gap.
 //
 // Threads: the io_context's thread. One SiteAccess serves many webs at once.
 #pragma once
@@ -15,8 +16,8 @@ namespace spa {
 
 class SiteAccess {
  public:
-  // `sharepoint` null: Graph-only mode, because of `why_not` ("the credential is a client secret", …);
-  // `by_choice`: the configuration turned it off.
+  // `sharepoint` null: Graph-only mode, because of `why_not` ("the credential is a client secret",
+  // …); `by_choice`: the configuration turned it off.
   struct Mode {
     SharePointClient* sharepoint = nullptr;
     bool by_choice = false;
@@ -27,11 +28,14 @@ class SiteAccess {
   [[nodiscard]] Task<SiteFacts> Read(Site site, Oid oid, std::vector<FoundList> lists);
 
  private:
-  using Directory = std::unordered_map<std::string, std::string>;  // site user number -> directory id
+  using Directory =
+      std::unordered_map<std::string, std::string>;  // site user number -> directory id
 
-  [[nodiscard]] Task<void> EnterGraphOnly(const Site& site, Oid oid, const std::vector<FoundList>& lists);
+  [[nodiscard]] Task<void> EnterGraphOnly(const Site& site, Oid oid,
+                                          const std::vector<FoundList>& lists);
   [[nodiscard]] Task<Result<void>> ReadWeb(const Site& site, const std::string& api, Oid oid);
-  [[nodiscard]] Task<Result<void>> ReadGroups(const Site& site, const std::string& api, SiteFacts& facts);
+  [[nodiscard]] Task<Result<void>> ReadGroups(const Site& site, const std::string& api,
+                                              SiteFacts& facts);
   [[nodiscard]] Task<void> ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                      SiteFacts& facts);
   [[nodiscard]] Task<Result<void>> ReadAssignments(std::string url, std::string what, Oid owner);

@@ -1,5 +1,5 @@
-// Channel: a bounded queue between two stages. A full channel holds its senders back, so that a slow
-// stage slows the one before it instead of filling memory.
+// Channel: a bounded queue between two stages. A full channel holds its senders back, so that a
+// slow stage slows the one before it instead of filling memory.
 //
 // Threads: the io_context's thread.
 // End: Close() says that no more will come; Receive() drains what is left, then returns nothing.

@@ -1,6 +1,7 @@
 #include "core/async/concurrency_manager.h"
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <thread>
 
@@ -57,9 +58,10 @@ Task<Semaphore::Permit> Semaphore::Acquire() {
 ConcurrencyManager::ConcurrencyManager(asio::io_context& io, Limits limits)
     : api_(io.get_executor(), limits.api_calls),
       db_(io.get_executor(), limits.db_connections),
-      cpu_(io.get_executor(), limits.cpu_tasks > 0
-                                  ? limits.cpu_tasks
-                                  : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+      cpu_(io.get_executor(),
+           limits.cpu_tasks > 0
+               ? limits.cpu_tasks
+               : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
       db_thread_(1),
       cpu_threads_(static_cast<std::size_t>(cpu_.limit())) {}
 

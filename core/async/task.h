@@ -8,9 +8,10 @@
 // progress ends, boost::system::system_error(operation_aborted) travels up, RAII cleans up. It is
 // the one exception that is part of normal life; nothing catches it except TaskGroup and the top.
 //
-// Beware (g++ 12): a braced temporary of an aggregate type inside a co_await expression is
-// destroyed twice. Give types that are passed to coroutines a constructor, or name a local and
-// std::move it. Never make a capturing lambda a coroutine, unless it outlives the coroutine.
+// Beware (g++ 12): inside a co_await expression, a braced temporary of an aggregate type and a
+// lambda that captures something with a destructor are destroyed twice. Give types that are passed
+// to coroutines a constructor; name lambdas that own something, and std::move them. Never make a
+// capturing lambda a coroutine, unless it outlives the coroutine.
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>

@@ -7,13 +7,26 @@
 #include <cassert>
 
 namespace spa {
+namespace {
+
+bool WasCancelled(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const boost::system::system_error& error) {
+    return IsCancellation(error);
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
 
 TaskGroup::TaskGroup(asio::any_io_executor executor, int limit)
     : executor_(std::move(executor)),
       limit_(limit),
       changed_(executor_, asio::steady_timer::time_point::max()) {}
 
-TaskGroup::~TaskGroup() { assert(running_ == 0 && "Join the group before its owner ends"); }
+TaskGroup::~TaskGroup() { assert(running_ == 0 && "RunGroup waits for every task"); }
 
 void TaskGroup::Start(Task<void> task) {
   ++running_;
@@ -25,53 +38,69 @@ void TaskGroup::Start(Task<void> task) {
 }
 
 Task<void> TaskGroup::Spawn(Task<void> task) {
-  while (limit_ > 0 && running_ >= limit_ && !failure_) co_await WaitChange();
-  if (!failure_) Start(std::move(task));
-}
-
-Task<void> TaskGroup::Join() {
-  bool cancelled = false;
-  while (running_ > 0) {
-    try {
-      co_await WaitChange();
-    } catch (const boost::system::system_error&) {
-      // The joiner was cancelled: so are the tasks. From here on wait to the end undisturbed.
-      cancelled = true;
-    }
-    if (cancelled) {
-      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-      Cancel();
-      while (running_ > 0) co_await WaitChange();
-      co_await asio::this_coro::reset_cancellation_state();
+  while (limit_ > 0 && running_ >= limit_ && !failure_) {
+    boost::system::error_code woken;
+    co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error(asio::error::operation_aborted);
     }
   }
-  if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
-  if (failure_) std::rethrow_exception(failure_);
+  if (!failure_ && !stopping_) Start(std::move(task));
+}
+
+void TaskGroup::Stop() {
+  stopping_ = true;
+  Cancel();
 }
 
 void TaskGroup::Cancel() {
-  for (auto it = signals_.begin(); it != signals_.end();) (it++)->emit(asio::cancellation_type::terminal);
-}
-
-// Ends when a task finished, or throws when the waiting task is cancelled.
-Task<void> TaskGroup::WaitChange() {
-  boost::system::error_code woken;
-  co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-  auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() != asio::cancellation_type::none) {
-    throw boost::system::system_error(asio::error::operation_aborted);
-  }
+  for (auto it = signals_.begin(); it != signals_.end();)
+    (it++)->emit(asio::cancellation_type::terminal);
 }
 
 void TaskGroup::Finished(std::list<asio::cancellation_signal>::iterator signal,
                          std::exception_ptr failure) {
   --running_;
   signals_.erase(signal);
-  if (failure && !failure_) {
+  const bool expected = failure && stopping_ && WasCancelled(failure);
+  if (failure && !expected && !failure_) {
     failure_ = failure;
-    asio::post(executor_, [this] { if (running_ > 0) Cancel(); });
+    // In a turn of its own: cancelling tears at coroutines, and we stand in the end of one. The
+    // turn comes before RunGroup's, which changed_ wakes below.
+    asio::post(executor_, [this] { Cancel(); });
   }
   changed_.cancel();
+}
+
+Task<void> RunGroup(asio::any_io_executor executor, int limit,
+                    std::function<Task<void>(TaskGroup&)> body) {
+  // From here on we look for cancellation ourselves: thrown at a co_await it would leave the tasks
+  // behind.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  TaskGroup group(executor, limit > 0 ? limit + 1 : 0);  // The body is one of them.
+  group.Start(body(group));
+  bool cancelled = false;
+  for (;;) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (!cancelled && state.cancelled() != asio::cancellation_type::none) {
+      cancelled = true;
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      group.Cancel();
+    }
+    if (group.running_ == 0) break;
+    boost::system::error_code woken;
+    co_await group.changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  // One more turn of the loop, so that a posted Cancel finds its group alive.
+  co_await asio::post(executor, asio::use_awaitable);
+  if (cancelled)
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  co_await asio::this_coro::throw_if_cancelled(true);
+  if (group.failure_ && !(cancelled && WasCancelled(group.failure_))) {
+    std::rethrow_exception(group.failure_);
+  }
+  if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
 }
 
 }  // namespace spa

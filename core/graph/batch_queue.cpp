@@ -15,9 +15,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kCompany = std::chrono::seconds(5);        // how long a partial batch waits for more
-constexpr auto kAnswers = std::chrono::seconds(1);        // … while answers are out that may bring more
-constexpr auto kSettle = std::chrono::milliseconds(10);   // lets a burst of callers finish pushing
+constexpr auto kCompany = std::chrono::seconds(5);  // how long a partial batch waits for more
+constexpr auto kAnswers = std::chrono::seconds(1);  // … while answers are out that may bring more
+constexpr auto kSettle = std::chrono::milliseconds(10);  // lets a burst of callers finish pushing
 constexpr int kMaxFailures = 6;
 constexpr std::size_t kPadding = 64;
 
@@ -49,7 +49,8 @@ Result<std::vector<PartAnswer>> ReadEnvelope(std::string_view body, std::size_t 
     if (response["headers"].get_object().get(headers) == simdjson::SUCCESS) {
       for (const auto& [name, value] : headers) {
         std::string_view text;
-        if (value.get_string().get(text) == simdjson::SUCCESS) answer.headers.emplace_back(name, text);
+        if (value.get_string().get(text) == simdjson::SUCCESS)
+          answer.headers.emplace_back(name, text);
       }
     }
     if (const auto inner = json::Find(response, "body")) {
@@ -78,8 +79,7 @@ struct BatchQueue::Part {
 BatchQueue::BatchQueue(GraphClient& graph, Family family)
     : graph_(graph),
       family_(family),
-      wake_(graph.service().executor(), asio::steady_timer::time_point::max()),
-      sending_(graph.service().executor()) {}
+      wake_(graph.service().executor(), asio::steady_timer::time_point::max()) {}
 
 BatchQueue::~BatchQueue() = default;
 
@@ -117,41 +117,37 @@ void BatchQueue::Push(std::shared_ptr<Part> part, bool front) {
 }
 
 Task<void> BatchQueue::Run() {
-  std::exception_ptr ended;
-  try {
-    for (;;) {
-      const auto now = SteadyClock::now();
-      const auto due = ready_.empty()             ? SteadyClock::time_point::max()
-                       : producers_ > 0           ? oldest_ + kCompany
-                       : sending_.running() > 0   ? oldest_ + kAnswers
-                                                  : newest_ + kSettle;
-      if (ready_.size() >= kMaxParts || (!ready_.empty() && due <= now)) {
-        Parts parts;
-        while (!ready_.empty() && parts.size() < kMaxParts) {
-          parts.push_back(std::move(ready_.front()));
-          ready_.pop_front();
-        }
-        oldest_ = now;
-        sending_.Start(SendAndWake(std::move(parts)));
-        continue;
+  co_await RunGroup(graph_.service().executor(), 0,
+                    [this](TaskGroup& sending) { return Serve(sending); });
+}
+
+Task<void> BatchQueue::Serve(TaskGroup& sending) {
+  sending_ = &sending;
+  for (;;) {
+    const auto now = SteadyClock::now();
+    const bool answers_out = sending.running() > 1;  // More than this task.
+    const auto due = ready_.empty()   ? SteadyClock::time_point::max()
+                     : producers_ > 0 ? oldest_ + kCompany
+                     : answers_out    ? oldest_ + kAnswers
+                                      : newest_ + kSettle;
+    if (ready_.size() >= kMaxParts || (!ready_.empty() && due <= now)) {
+      Parts parts;
+      while (!ready_.empty() && parts.size() < kMaxParts) {
+        parts.push_back(std::move(ready_.front()));
+        ready_.pop_front();
       }
-      wake_.expires_at(due);
-      boost::system::error_code woken;
-      co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) break;
+      oldest_ = now;
+      sending.Start(SendAndWake(std::move(parts)));
+      continue;
     }
-  } catch (...) {
-    ended = std::current_exception();
+    wake_.expires_at(due);
+    boost::system::error_code woken;
+    co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error(asio::error::operation_aborted);
+    }
   }
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  sending_.Cancel();
-  try {
-    co_await sending_.Join();
-  } catch (const boost::system::system_error&) {
-    // Cancelled on purpose.
-  }
-  if (ended) std::rethrow_exception(ended);
 }
 
 void BatchQueue::Settle(const std::shared_ptr<Part>& part, Result<BatchAnswer> result) {
@@ -160,8 +156,9 @@ void BatchQueue::Settle(const std::shared_ptr<Part>& part, Result<BatchAnswer> r
 }
 
 Task<void> BatchQueue::PushLater(std::shared_ptr<Part> part) {
-  asio::steady_timer pause(graph_.service().executor(),
-                           std::chrono::ceil<std::chrono::milliseconds>(Backoff(part->failures - 1)));
+  asio::steady_timer pause(
+      graph_.service().executor(),
+      std::chrono::ceil<std::chrono::milliseconds>(Backoff(part->failures - 1)));
   co_await pause.async_wait(asio::use_awaitable);
   Push(std::move(part), /*front=*/true);
 }
@@ -180,7 +177,8 @@ Task<void> BatchQueue::Send(Parts parts) {
   request.headers = {{"Accept", "application/json"}, {"Content-Type", "application/json"}};
   request.family = family_;
   request.units = 0;
-  request.what = fmt::format("a batch of {} reads, the first {}", parts.size(), parts[0]->read.what);
+  request.what =
+      fmt::format("a batch of {} reads, the first {}", parts.size(), parts[0]->read.what);
   std::vector<std::string> paths;
   for (const auto& part : parts) {
     paths.push_back(part->read.path);
@@ -190,12 +188,13 @@ Task<void> BatchQueue::Send(Parts parts) {
   service.counters().batched += static_cast<long>(parts.size());
 
   std::vector<PartAnswer> answers;
-  auto sent = co_await service.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-    auto read = ReadEnvelope(response.body, paths.size());
-    if (!read) return Fail(read.error());
-    answers = std::move(*read);
-    return {};
-  });
+  auto sent =
+      co_await service.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
+        auto read = ReadEnvelope(response.body, paths.size());
+        if (!read) return Fail(read.error());
+        answers = std::move(*read);
+        return {};
+      });
   if (!sent) {
     for (const auto& part : parts) {
       Error error = sent.error();
@@ -229,12 +228,13 @@ Task<void> BatchQueue::Send(Parts parts) {
       }
       continue;
     }
-    // 424: a part it waited for failed; 0: the service forgot it. Both, like the gateways' errors, pass.
+    // 424: a part it waited for failed; 0: the service forgot it. Both, like the gateways' errors,
+    // pass.
     const bool passing = answer.status == 0 || answer.status == 424 ||
                          (answer.status >= 500 && answer.status != 501);
     if (passing && ++part->failures < kMaxFailures) {
       ++service.counters().retried;
-      sending_.Start(PushLater(part));
+      sending_->Start(PushLater(part));
     } else {
       Settle(part, Fail(std::move(error)));
     }

@@ -3,11 +3,11 @@
 // Get() looks like a single read; the queue gathers waiting reads and sends them together. A read
 // that was throttled or failed inside its batch goes back into the queue alone; the others keep
 // their answers. Batches are as full as can be: one that is not full waits up to five seconds for
-// company while someone who will add more reads holds a Producer, and up to one second while answers
-// are out that may bring more; else it goes at once.
+// company while someone who will add more reads holds a Producer, and up to one second while
+// answers are out that may bring more; else it goes at once.
 //
 // Threads: the io_context's thread.
-// Lifetime: Run() serves the queue; it ends when cancelled, and must be joined before destruction.
+// Lifetime: Run() serves the queue until it is cancelled; nothing is sent without it.
 // Cancellation: a cancelled Get leaves; its read may still be sent.
 #pragma once
 
@@ -82,6 +82,7 @@ class BatchQueue {
   using Parts = std::vector<std::shared_ptr<Part>>;
 
   void Push(std::shared_ptr<Part> part, bool front);
+  [[nodiscard]] Task<void> Serve(TaskGroup& sending);
   [[nodiscard]] Task<void> SendAndWake(Parts parts);
   [[nodiscard]] Task<void> Send(Parts parts);
   [[nodiscard]] Task<void> PushLater(std::shared_ptr<Part> part);
@@ -93,7 +94,7 @@ class BatchQueue {
   std::chrono::steady_clock::time_point oldest_, newest_;
   int producers_ = 0;
   asio::steady_timer wake_;
-  TaskGroup sending_;
+  TaskGroup* sending_ = nullptr;  // while Run() serves
 };
 
 }  // namespace spa

@@ -1,10 +1,10 @@
 // GraphClient: Microsoft Graph v1.0 as typed reads.
 //
-// A decoder turns a body into T; a body it calls kMalformed is asked for again (a truncated page, an
-// HTML page with status 200), so that decoding belongs to the exchange and not to the caller.
+// A decoder turns a body into T; a body it calls kMalformed is asked for again (a truncated page,
+// an HTML page with status 200), so that decoding belongs to the exchange and not to the caller.
 //
-// To add a Graph call: write its decoder (discovery/graph_decoders.h or permissions/…), then call Get
-// with the path and its price.
+// To add a Graph call: write its decoder (discovery/graph_decoders.h or permissions/…), then call
+// Get with the path and its price.
 //
 // Threads: the io_context's thread; decoders are plain functions and must not share state.
 #pragma once
@@ -18,8 +18,8 @@
 
 namespace spa {
 
-// A part of a collection. Exactly as the service sent it: `next_link` may be there with no items, and
-// only its absence ends a listing (graph.md 4.2).
+// A part of a collection. Exactly as the service sent it: `next_link` may be there with no items,
+// and only its absence ends a listing (graph.md 4.2).
 template <class T>
 struct Page {
   Page() = default;
@@ -49,11 +49,12 @@ class GraphClient {
   [[nodiscard]] Task<Result<T>> Get(GraphRead read, Decoder<T> decode) {
     Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
     auto request = Request(read);
-    auto answer = co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-      decoded = decode(response.body);
-      if (!decoded) return Fail(decoded.error());
-      return {};
-    });
+    auto answer =
+        co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
+          decoded = decode(response.body);
+          if (!decoded) return Fail(decoded.error());
+          return {};
+        });
     if (!answer) co_return Fail(std::move(answer.error()));
     co_return std::move(decoded);
   }

@@ -21,7 +21,8 @@ inline Result<Element> Parse(std::string_view text) {
   thread_local simdjson::dom::parser parser;
   Element root;
   if (const auto error = parser.parse(text.data(), text.size()).get(root)) {
-    return Fail(ErrorCode::kMalformed, std::string("the answer is no valid JSON: ") + simdjson::error_message(error));
+    return Fail(ErrorCode::kMalformed,
+                std::string("the answer is no valid JSON: ") + simdjson::error_message(error));
   }
   return root;
 }

@@ -10,7 +10,7 @@
 namespace spa {
 namespace {
 
-constexpr int kMaxFailures = 6;   // answers that were broken: 5xx, resets, unreadable bodies
+constexpr int kMaxFailures = 6;  // answers that were broken: 5xx, resets, unreadable bodies
 constexpr int kMaxRedirects = 5;
 
 bool IsRedirect(int status) {
@@ -18,10 +18,13 @@ bool IsRedirect(int status) {
 }
 
 // 500 may be for good; the gateways' errors usually pass (graph.md 6.3).
-bool IsPassing(int status) { return status == 500 || status == 502 || status == 504 || status == 509; }
+bool IsPassing(int status) {
+  return status == 500 || status == 502 || status == 504 || status == 509;
+}
 
 std::string Absolute(std::string_view location, const Url& base) {
-  if (location.starts_with("/")) return base.scheme + "://" + base.authority + std::string(location);
+  if (location.starts_with("/"))
+    return base.scheme + "://" + base.authority + std::string(location);
   return std::string(location);
 }
 
@@ -43,8 +46,8 @@ Audiences::Audiences(const std::string& graph_base_url, const std::string& tenan
     if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
   }
   for (const std::string_view suffix : {"", "-my", "-admin"}) {
-    tenant_hosts_.push_back(
-        SplitUrl(fmt::format("{}://{}{}{}", tenant_.scheme, name, suffix, tenant_.authority.substr(dot))));
+    tenant_hosts_.push_back(SplitUrl(
+        fmt::format("{}://{}{}{}", tenant_.scheme, name, suffix, tenant_.authority.substr(dot))));
   }
 }
 
@@ -60,9 +63,10 @@ std::string Audiences::ResourceFor(std::string_view text) const {
 }
 
 Error PatienceError(std::string_view what, std::chrono::seconds patience) {
-  return Error(ErrorCode::kThrottled,
-               fmt::format("{}: the service has throttled every request for {} s", what, patience.count()),
-               "run again later or with a longer --patience; what was read so far is kept");
+  return Error(
+      ErrorCode::kThrottled,
+      fmt::format("{}: the service has throttled every request for {} s", what, patience.count()),
+      "run again later or with a longer --patience; what was read so far is kept");
 }
 
 ServiceClient::ServiceClient(asio::io_context& io, HttpClient& http, TokenSource& tokens,
@@ -83,8 +87,8 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     const std::string resource = audiences_.ResourceFor(request.url);
     if (resource.empty()) {
       co_return Fail(ErrorCode::kRefused,
-                     fmt::format("{}: the link leads to {}, which may not see our token", request.what,
-                                 SplitUrl(request.url).authority),
+                     fmt::format("{}: the link leads to {}, which may not see our token",
+                                 request.what, SplitUrl(request.url).authority),
                      "check tenant_url and graph.base_url; otherwise report this link");
     }
     auto token = co_await tokens_.Get(resource);
@@ -144,7 +148,8 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       if (!IsPassing(answer->status)) co_return Fail(std::move(*failure));
     }
     if (++failures >= kMaxFailures) co_return Fail(std::move(*failure));
-    asio::steady_timer pause(io_, std::chrono::ceil<std::chrono::milliseconds>(Backoff(failures - 1)));
+    asio::steady_timer pause(io_,
+                             std::chrono::ceil<std::chrono::milliseconds>(Backoff(failures - 1)));
     co_await pause.async_wait(asio::use_awaitable);
   }
 }

@@ -1,9 +1,9 @@
 // ServiceClient: one request to Graph or SharePoint, carried through to an answer or a real Error.
 //
 // Adds the token of the right audience, our client-request-id and the User-Agent; follows redirects
-// within the allowed hosts; renews the token once on 401; waits out 429 and 503 with the whole family
-// (ThrottleGate); retries 5xx, broken connections, truncated bodies and unreadable 200s with capped,
-// jittered backoff (graph.md 6.1, 6.3). A request is repeated only if it is a read.
+// within the allowed hosts; renews the token once on 401; waits out 429 and 503 with the whole
+// family (ThrottleGate); retries 5xx, broken connections, truncated bodies and unreadable 200s with
+// capped, jittered backoff (graph.md 6.1, 6.3). A request is repeated only if it is a read.
 //
 // Tokens: Audience decides which token a URL may carry. A URL that no audience claims is refused
 // before anything is sent, wherever it came from: nextLink, redirect or webUrl (contract.md 2).
@@ -47,21 +47,21 @@ class Audiences {
 struct ApiCounters {
   ApiCounters() = default;
   long graph_requests = 0, sharepoint_requests = 0;  // HTTP requests sent
-  long batched = 0;         // requests that travelled inside a batch
-  long throttled = 0;       // answers 429 or 503, also inside batches
-  long retried = 0;         // requests sent again for any reason
+  long batched = 0;                                  // requests that travelled inside a batch
+  long throttled = 0;                                // answers 429 or 503, also inside batches
+  long retried = 0;                                  // requests sent again for any reason
   long resource_units = 0;  // by the price list of graph.md 6.1; directory calls cost none of these
 };
 
 struct ServiceRequest {
   ServiceRequest() = default;
   std::string method = "GET";
-  std::string url;        // absolute
+  std::string url;  // absolute
   HttpHeaders headers;
   std::string body;
-  std::string what;       // for messages: "reading the sites of the tenant"
+  std::string what;  // for messages: "reading the sites of the tenant"
   Family family = Family::kSharePoint;
-  int units = 1;          // resource units each time it is sent
+  int units = 1;  // resource units each time it is sent
 };
 
 class ServiceClient {
@@ -74,7 +74,9 @@ class ServiceClient {
 
   [[nodiscard]] Task<Result<HttpResponse>> Exchange(ServiceRequest request, Accept accept);
 
-  ThrottleGate& gate(Family family) { return family == Family::kDirectory ? directory_ : sharepoint_; }
+  ThrottleGate& gate(Family family) {
+    return family == Family::kDirectory ? directory_ : sharepoint_;
+  }
   ApiCounters& counters() { return counters_; }
   const Audiences& audiences() const { return audiences_; }
   asio::any_io_executor executor() { return io_.get_executor(); }

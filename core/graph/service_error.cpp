@@ -13,9 +13,9 @@ namespace {
 
 // Inner codes that say more than the outer one.
 constexpr std::array<std::string_view, 12> kKnownInner = {
-    "resourcelocked", "insufficientpermissions", "notallowed",        "itemnotfound",
-    "accessdenied",   "activitylimitreached",    "resyncrequired",    "sitearchived",
-    "tenantarchived", "resourcenotfound",        "throttledrequest",  "unauthenticated"};
+    "resourcelocked", "insufficientpermissions", "notallowed",       "itemnotfound",
+    "accessdenied",   "activitylimitreached",    "resyncrequired",   "sitearchived",
+    "tenantarchived", "resourcenotfound",        "throttledrequest", "unauthenticated"};
 
 bool IsKnown(std::string_view code) {
   std::string lower(code);
@@ -34,7 +34,8 @@ Said ReadEnvelope(std::string_view body) {
   if (!root) return said;
   if (const auto odata = json::Find(*root, "odata.error")) {
     said.code = json::Text(*odata, "code");
-    if (const auto message = json::Find(*odata, "message")) said.message = json::Text(*message, "value");
+    if (const auto message = json::Find(*odata, "message"))
+      said.message = json::Text(*message, "value");
     return said;
   }
   auto level = json::Find(*root, "error");
@@ -63,10 +64,14 @@ struct Meaning {
 
 // graph.md 6.3. The remedies are for the administrator who reads the coverage ledger.
 constexpr Meaning kMeanings[] = {
-    {400, ErrorCode::kUnsupported, "the service does not accept this query; report it with the request id"},
-    {401, ErrorCode::kForbidden, "grant the application the permissions that `doctor` lists, with admin consent"},
-    {402, ErrorCode::kUnsupported, "this API is metered in the tenant; set up billing or leave it out"},
-    {403, ErrorCode::kForbidden, "grant the application the permissions that `doctor` lists, with admin consent"},
+    {400, ErrorCode::kUnsupported,
+     "the service does not accept this query; report it with the request id"},
+    {401, ErrorCode::kForbidden,
+     "grant the application the permissions that `doctor` lists, with admin consent"},
+    {402, ErrorCode::kUnsupported,
+     "this API is metered in the tenant; set up billing or leave it out"},
+    {403, ErrorCode::kForbidden,
+     "grant the application the permissions that `doctor` lists, with admin consent"},
     {404, ErrorCode::kNotFound, "it was removed meanwhile; the next run will tell"},
     {410, ErrorCode::kGone, "the listing must start anew"},
     {423, ErrorCode::kLocked, "unlock or reactivate the site, then run again"},
@@ -94,7 +99,8 @@ Error ErrorFromAnswer(int status, const HttpHeaders& headers, std::string_view b
   Error error(code, std::move(message), std::string(remedy));
   error.http_status = status;
   error.service_code = said.code;
-  error.request_id = said.request_id.empty() ? std::string(FindHeader(headers, "request-id")) : said.request_id;
+  error.request_id =
+      said.request_id.empty() ? std::string(FindHeader(headers, "request-id")) : said.request_id;
   if (error.request_id.empty()) error.request_id = FindHeader(headers, "SPRequestGuid");
   return error;
 }

@@ -1,9 +1,9 @@
-// SharePointClient: SharePoint's own REST interface, for what Graph does not show: role assignments,
-// site groups, which objects own a scope (permissions.md 2.4, 3).
+// SharePointClient: SharePoint's own REST interface, for what Graph does not show: role
+// assignments, site groups, which objects own a scope (permissions.md 2.4, 3).
 //
 // Answers come as `odata=nometadata`: {"value":[…]} or the bare object; next pages are named by
-// `odata.nextLink`, without the @ of Graph (permissions.md 3.1). Only a token made with a certificate
-// (or a federated or managed identity) is listened to (graph.md 1.8).
+// `odata.nextLink`, without the @ of Graph (permissions.md 3.1). Only a token made with a
+// certificate (or a federated or managed identity) is listened to (graph.md 1.8).
 //
 // Threads: the io_context's thread.
 #pragma once
@@ -26,11 +26,12 @@ class SharePointClient {
   [[nodiscard]] Task<Result<T>> Get(std::string url, std::string what, Decoder<T> decode) {
     Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
     ServiceRequest request = Request(std::move(url), std::move(what));
-    auto answer = co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-      decoded = decode(response.body);
-      if (!decoded) return Fail(decoded.error());
-      return {};
-    });
+    auto answer =
+        co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
+          decoded = decode(response.body);
+          if (!decoded) return Fail(decoded.error());
+          return {};
+        });
     if (!answer) co_return Fail(std::move(answer.error()));
     co_return std::move(decoded);
   }

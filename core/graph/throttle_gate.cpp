@@ -23,7 +23,8 @@ Task<void> ThrottleGate::Pass() {
 
 void ThrottleGate::PauseFor(std::chrono::duration<double> time) {
   // A thousandth more, so that a service which rounds does not see us early.
-  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(time) + std::chrono::milliseconds(2);
+  const auto pause =
+      std::chrono::ceil<std::chrono::milliseconds>(time) + std::chrono::milliseconds(2);
   not_before_ = std::max(not_before_, Clock::now() + pause);
 }
 

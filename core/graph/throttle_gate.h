@@ -1,5 +1,6 @@
 // ThrottleGate: one API family's pause. When the service says 429 or 503 to one request, every
-// request of that family waits until the time it named has passed (graph.md 6.1: pause ALL workers).
+// request of that family waits until the time it named has passed (graph.md 6.1: pause ALL
+// workers).
 //
 // Threads: the io_context's thread.
 // Patience: Blocked() tells when no request has succeeded for so long that the run should give up.
@@ -41,8 +42,8 @@ class ThrottleGate {
 
 // Retry-After as seconds: an integer, a decimal or an HTTP date (graph.md 6.1). Negative and
 // unreadable values are absent; a date in the past is 0.
-std::optional<std::chrono::duration<double>> ParseRetryAfter(std::string_view value,
-                                                             std::chrono::system_clock::time_point now);
+std::optional<std::chrono::duration<double>> ParseRetryAfter(
+    std::string_view value, std::chrono::system_clock::time_point now);
 
 // Exponential backoff for attempt 0, 1, 2 …: 0.5 s doubling, jittered 50-100 %, at most 300 s.
 std::chrono::duration<double> Backoff(int attempt);

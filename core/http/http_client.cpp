@@ -17,9 +17,9 @@
 namespace spa {
 namespace {
 
-constexpr std::size_t kPadding = 64;                 // SIMDJSON_PADDING, and a little more
+constexpr std::size_t kPadding = 64;                  // SIMDJSON_PADDING, and a little more
 constexpr std::size_t kMaxBody = 512u * 1024 * 1024;  // A larger answer is a fault, not a page.
-constexpr long kStallSeconds = 60;                   // Not one byte for so long: broken.
+constexpr long kStallSeconds = 60;                    // Not one byte for so long: broken.
 
 // One exchange. Owned by the Engine while libcurl works on it.
 struct Transfer {
@@ -149,7 +149,8 @@ class HttpClient::Engine {
     if (!options_.user_agent.empty()) {
       curl_easy_setopt(e, CURLOPT_USERAGENT, options_.user_agent.c_str());
     }
-    if (!r.use_proxy || IsLoopbackHost(SplitUrl(r.url).host)) curl_easy_setopt(e, CURLOPT_PROXY, "");
+    if (!r.use_proxy || IsLoopbackHost(SplitUrl(r.url).host))
+      curl_easy_setopt(e, CURLOPT_PROXY, "");
     if (r.method == "POST") {
       curl_easy_setopt(e, CURLOPT_POST, 1L);
       curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(r.body.size()));
@@ -164,7 +165,8 @@ class HttpClient::Engine {
     if (t.header_list) curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
   }
 
-  // "auto" is HTTP/1.1 with a libcurl older than 8.6, whose HTTP/2 fails with this service (graph.md 7.7).
+  // "auto" is HTTP/1.1 with a libcurl older than 8.6, whose HTTP/2 fails with this service
+  // (graph.md 7.7).
   long Version() const {
     const bool two = options_.http_version == "2" ||
                      (options_.http_version == "auto" &&
@@ -269,7 +271,7 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request) {
 }
 
 Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
-                                           [[maybe_unused]] Semaphore::Permit permit) {
+                                            [[maybe_unused]] Semaphore::Permit permit) {
   ++counters_.requests;
   auto transfer = std::make_shared<Transfer>();
   transfer->request = std::move(request);
@@ -296,7 +298,8 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
   };
   const int flying = engine.in_flight() + 1;
   counters_.peak_in_flight = std::max(counters_.peak_in_flight, flying);
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate,
+                                                                       asio::use_awaitable);
   transfer->done = nullptr;
   if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
 
@@ -305,10 +308,12 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
     ++counters_.failures;
     const Url url = SplitUrl(transfer->request.url);
     const char* text = transfer->error_text[0] ? transfer->error_text : curl_easy_strerror(code);
-    Error error(ErrorCode::kUnreachable, fmt::format("no whole answer from {}: {}", url.authority, text));
+    Error error(ErrorCode::kUnreachable,
+                fmt::format("no whole answer from {}: {}", url.authority, text));
     error.http_status = transfer->response.status;
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-      error.remedy = "set tls.ca_file to the CA that signed this host's (or your proxy's) certificate";
+      error.remedy =
+          "set tls.ca_file to the CA that signed this host's (or your proxy's) certificate";
     } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
       error.remedy = "check the host name and DNS";
     } else if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY) {

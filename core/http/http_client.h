@@ -32,7 +32,8 @@ std::string_view FindHeader(const HttpHeaders& headers, std::string_view name);
 
 struct HttpRequest {
   HttpRequest() = default;
-  HttpRequest(std::string method, std::string url) : method(std::move(method)), url(std::move(url)) {}
+  HttpRequest(std::string method, std::string url)
+      : method(std::move(method)), url(std::move(url)) {}
 
   std::string method = "GET";
   std::string url;
@@ -61,9 +62,9 @@ class HttpClient {
     std::string user_agent;
   };
   struct Counters {
-    long requests = 0;       // Sent, whatever came back.
-    long failures = 0;       // Ended without a whole answer.
-    long bytes_received = 0; // As they came over the wire.
+    long requests = 0;        // Sent, whatever came back.
+    long failures = 0;        // Ended without a whole answer.
+    long bytes_received = 0;  // As they came over the wire.
     int peak_in_flight = 0;
   };
 

@@ -8,7 +8,8 @@ namespace {
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -48,9 +49,8 @@ Url SplitUrl(std::string_view text) {
 }
 
 bool IsLoopbackHost(std::string_view host) {
-  const bool digits = std::all_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::isdigit(c) || c == '.';
-  });
+  const bool digits = std::all_of(host.begin(), host.end(),
+                                  [](unsigned char c) { return std::isdigit(c) || c == '.'; });
   return host == "localhost" || host == "::1" || (digits && host.starts_with("127."));
 }
 

@@ -1,8 +1,8 @@
 // StoreWriter: the AuditStore as Tasks see it: every use runs on the database thread.
 //
-// A store that fails ends the run: nothing that was found may be lost silently. So Do throws RunAborted,
-// which travels up through the task groups, cancels what is under way and is turned into the exit code
-// at the top.
+// A store that fails ends the run: nothing that was found may be lost silently. So Do throws
+// RunAborted, which travels up through the task groups, cancels what is under way and is turned
+// into the exit code at the top.
 #pragma once
 
 #include <exception>
@@ -42,7 +42,8 @@ class StoreWriter {
   auto Do(Fn fn) -> Task<typename std::invoke_result_t<Fn&, AuditStore&>::value_type> {
     auto result = co_await concurrency_.RunDb([this, &fn] { return fn(store_); });
     if (!result) throw RunAborted(std::move(result.error()));
-    if constexpr (!std::is_void_v<typename decltype(result)::value_type>) co_return std::move(*result);
+    if constexpr (!std::is_void_v<typename decltype(result)::value_type>)
+      co_return std::move(*result);
   }
 
   // Enters an object, or something that is no object, into the coverage ledger.

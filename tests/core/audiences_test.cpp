@@ -22,7 +22,8 @@ TEST_CASE("A token goes to its own hosts alone, whatever a link says") {
       {"https://evil.example\\@graph.microsoft.com/v1.0/sites", ""},
       {"https://graph.microsoft.com:8443/v1.0/sites", ""},
       {"https://contoso.sharepoint.com/sites/hr/_api/web", "https://contoso.sharepoint.com"},
-      {"https://contoso-my.sharepoint.com/personal/a/_api/web", "https://contoso-my.sharepoint.com"},
+      {"https://contoso-my.sharepoint.com/personal/a/_api/web",
+       "https://contoso-my.sharepoint.com"},
       {"https://contoso-admin.sharepoint.com/_api/x", "https://contoso-admin.sharepoint.com"},
       {"https://contoso-evil.sharepoint.com/_api/x", ""},
       {"https://fabrikam.sharepoint.com/_api/web", ""},
@@ -39,7 +40,8 @@ TEST_CASE("A token goes to its own hosts alone, whatever a link says") {
 TEST_CASE("A simulated tenant on one port tells Graph from SharePoint by the path") {
   const Audiences audiences("http://127.0.0.1:8080/v1.0", "http://127.0.0.1:8080");
   CHECK(audiences.ResourceFor("http://127.0.0.1:8080/v1.0/sites") == "https://graph.microsoft.com");
-  CHECK(audiences.ResourceFor("http://127.0.0.1:8080/sites/hr/_api/web") == "http://127.0.0.1:8080");
+  CHECK(audiences.ResourceFor("http://127.0.0.1:8080/sites/hr/_api/web") ==
+        "http://127.0.0.1:8080");
   CHECK(audiences.ResourceFor("http://127.0.0.1:8081/v1.0/sites").empty());
 }
 
@@ -62,8 +64,8 @@ TEST_CASE("An error envelope gives the deepest code the program knows") {
   const Case cases[] = {
       {R"({"error":{"code":"accessDenied","message":"m","innerError":{"code":"insufficientPermissions","request-id":"r1"}}})",
        "insufficientPermissions", "r1"},
-      {R"({"error":{"code":"notAllowed","message":"m","innererror":{"code":"strange"}}})", "notAllowed",
-       "from-header"},
+      {R"({"error":{"code":"notAllowed","message":"m","innererror":{"code":"strange"}}})",
+       "notAllowed", "from-header"},
       {R"({"error":{"code":"","message":""}})", "", "from-header"},
       {R"({"odata.error":{"code":"-1, System.ArgumentException","message":{"lang":"en-US","value":"bad"}}})",
        "-1, System.ArgumentException", "from-header"},
@@ -83,9 +85,11 @@ TEST_CASE("An error envelope gives the deepest code the program knows") {
 
 TEST_CASE("Each status means what the service documents") {
   const std::pair<int, ErrorCode> cases[] = {
-      {400, ErrorCode::kUnsupported}, {401, ErrorCode::kForbidden},  {403, ErrorCode::kForbidden},
-      {404, ErrorCode::kNotFound},    {410, ErrorCode::kGone},       {423, ErrorCode::kLocked},
-      {429, ErrorCode::kThrottled},   {501, ErrorCode::kUnsupported}, {502, ErrorCode::kUnreachable},
+      {400, ErrorCode::kUnsupported}, {401, ErrorCode::kForbidden},
+      {403, ErrorCode::kForbidden},   {404, ErrorCode::kNotFound},
+      {410, ErrorCode::kGone},        {423, ErrorCode::kLocked},
+      {429, ErrorCode::kThrottled},   {501, ErrorCode::kUnsupported},
+      {502, ErrorCode::kUnreachable},
   };
   for (const auto& [status, code] : cases) {
     INFO(status);

@@ -30,9 +30,10 @@ TEST_CASE("S4-21: ten tasks of 10 ms under a limit of five take at least two rou
   const auto start = std::chrono::steady_clock::now();
 
   RunTask(io, [](asio::io_context& io, Semaphore& semaphore, int& done) -> Task<void> {
-    TaskGroup group(io.get_executor());
-    for (int i = 0; i < 10; ++i) group.Start(HoldPermit(io, semaphore, done));
-    co_await group.Join();
+    co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+      for (int i = 0; i < 10; ++i) group.Start(HoldPermit(io, semaphore, done));
+      co_return;
+    });
   }(io, semaphore, done));
 
   CHECK(done == 10);
@@ -48,13 +49,11 @@ TEST_CASE("A cancelled wait for a permit leaves no trace and loses no permit") {
 
   RunTask(io, [](asio::io_context& io, Semaphore& semaphore, int& done) -> Task<void> {
     auto first = co_await semaphore.Acquire();
-    {
-      TaskGroup waiting(io.get_executor());
+    co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& waiting) -> Task<void> {
       waiting.Start(HoldPermit(io, semaphore, done));
       co_await Pause(io, 1);
-      waiting.Cancel();
-      CHECK_THROWS_AS(co_await waiting.Join(), boost::system::system_error);
-    }
+      waiting.Stop();
+    });
     first = Semaphore::Permit();
     auto second = co_await semaphore.Acquire();
     CHECK(semaphore.in_use() == 1);
@@ -64,28 +63,26 @@ TEST_CASE("A cancelled wait for a permit leaves no trace and loses no permit") {
   CHECK(semaphore.in_use() == 0);
 }
 
-TEST_CASE("A task that throws cancels its siblings and Join rethrows what it threw") {
+TEST_CASE("A task that throws cancels its siblings, and the group rethrows what it threw") {
   asio::io_context io;
   bool slept_through = false;
 
   RunTask(io, [](asio::io_context& io, bool& slept_through) -> Task<void> {
-    TaskGroup group(io.get_executor());
-    group.Start([](asio::io_context& io, bool& slept_through) -> Task<void> {
-      co_await Pause(io, 60'000);
-      slept_through = true;
-    }(io, slept_through));
-    group.Start([](asio::io_context& io) -> Task<void> {
+    auto group = RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+      group.Start([](asio::io_context& io, bool& slept_through) -> Task<void> {
+        co_await Pause(io, 60'000);
+        slept_through = true;
+      }(io, slept_through));
       co_await Pause(io, 1);
       throw std::logic_error("broken");
-    }(io));
-    CHECK_THROWS_AS(co_await group.Join(), std::logic_error);
-    CHECK(group.running() == 0);
+    });
+    CHECK_THROWS_AS(co_await std::move(group), std::logic_error);
   }(io, slept_through));
 
   CHECK_FALSE(slept_through);
 }
 
-TEST_CASE("Cancelling whoever joins a group cancels the group and waits for it") {
+TEST_CASE("Cancelling whoever waits for a group cancels the group and waits for its end") {
   asio::io_context io;
   asio::cancellation_signal signal;
   bool cleaned_up = false;
@@ -94,15 +91,13 @@ TEST_CASE("Cancelling whoever joins a group cancels the group and waits for it")
   asio::co_spawn(
       io,
       [](asio::io_context& io, bool& cleaned_up) -> Task<void> {
-        TaskGroup group(io.get_executor());
-        group.Start([](asio::io_context& io, bool& cleaned_up) -> Task<void> {
+        co_await RunGroup(io.get_executor(), 0, [&](TaskGroup&) -> Task<void> {
           struct Cleanup {
             bool& flag;
             ~Cleanup() { flag = true; }
           } cleanup{cleaned_up};
           co_await Pause(io, 60'000);
-        }(io, cleaned_up));
-        co_await group.Join();
+        });
       }(io, cleaned_up),
       asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) { ended = e; }));
   asio::steady_timer later(io, std::chrono::milliseconds(5));
@@ -119,15 +114,15 @@ TEST_CASE("A group with a limit holds its spawner back") {
   int running = 0, most = 0;
 
   RunTask(io, [](asio::io_context& io, int& running, int& most) -> Task<void> {
-    TaskGroup group(io.get_executor(), 3);
-    for (int i = 0; i < 12; ++i) {
-      co_await group.Spawn([](asio::io_context& io, int& running, int& most) -> Task<void> {
-        most = std::max(most, ++running);
-        co_await Pause(io, 1);
-        --running;
-      }(io, running, most));
-    }
-    co_await group.Join();
+    co_await RunGroup(io.get_executor(), 3, [&](TaskGroup& group) -> Task<void> {
+      for (int i = 0; i < 12; ++i) {
+        co_await group.Spawn([](asio::io_context& io, int& running, int& most) -> Task<void> {
+          most = std::max(most, ++running);
+          co_await Pause(io, 1);
+          --running;
+        }(io, running, most));
+      }
+    });
   }(io, running, most));
 
   CHECK(most == 3);
@@ -138,21 +133,20 @@ TEST_CASE("A full channel holds its sender back, and closing lets the receiver d
   std::vector<int> received;
   std::size_t longest = 0;
 
-  RunTask(io, [](asio::io_context& io, std::vector<int>& received, std::size_t& longest) -> Task<void> {
-    Channel<int> channel(io.get_executor(), 2);
-    TaskGroup group(io.get_executor());
-    group.Start([](Channel<int>& channel) -> Task<void> {
-      for (int i = 0; i < 100; ++i) co_await channel.Send(i);
-      channel.Close();
-    }(channel));
-    group.Start([](Channel<int>& channel, std::vector<int>& received, std::size_t& longest) -> Task<void> {
-      while (auto value = co_await channel.Receive()) {
-        longest = std::max(longest, channel.size() + 1);
-        received.push_back(*value);
-      }
-    }(channel, received, longest));
-    co_await group.Join();
-  }(io, received, longest));
+  RunTask(io,
+          [](asio::io_context& io, std::vector<int>& received, std::size_t& longest) -> Task<void> {
+            Channel<int> channel(io.get_executor(), 2);
+            co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+              group.Start([](Channel<int>& channel) -> Task<void> {
+                for (int i = 0; i < 100; ++i) co_await channel.Send(i);
+                channel.Close();
+              }(channel));
+              while (auto value = co_await channel.Receive()) {
+                longest = std::max(longest, channel.size() + 1);
+                received.push_back(*value);
+              }
+            });
+          }(io, received, longest));
 
   REQUIRE(received.size() == 100);
   CHECK(std::is_sorted(received.begin(), received.end()));
@@ -165,14 +159,16 @@ TEST_CASE("Work given to a worker thread comes back with its value or its except
   ConcurrencyManager concurrency(io, limits);
   const auto home = std::this_thread::get_id();
 
-  const int value = RunTask(io, [](ConcurrencyManager& concurrency, std::thread::id home) -> Task<int> {
-    const auto away = co_await concurrency.RunDb([] { return std::this_thread::get_id(); });
-    CHECK(away != home);
-    CHECK(std::this_thread::get_id() == home);
-    CHECK_THROWS_AS(co_await concurrency.RunCpu([]() -> int { throw std::runtime_error("no"); }),
-                    std::runtime_error);
-    co_return co_await concurrency.RunCpu([] { return 42; });
-  }(concurrency, home));
+  const int value =
+      RunTask(io, [](ConcurrencyManager& concurrency, std::thread::id home) -> Task<int> {
+        const auto away = co_await concurrency.RunDb([] { return std::this_thread::get_id(); });
+        CHECK(away != home);
+        CHECK(std::this_thread::get_id() == home);
+        CHECK_THROWS_AS(
+            co_await concurrency.RunCpu([]() -> int { throw std::runtime_error("no"); }),
+            std::runtime_error);
+        co_return co_await concurrency.RunCpu([] { return 42; });
+      }(concurrency, home));
 
   CHECK(value == 42);
 }

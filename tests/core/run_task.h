@@ -1,4 +1,5 @@
-// Runs one Task on an io_context of its own to its end and gives its result; what it threw is rethrown.
+// Runs one Task on an io_context of its own to its end and gives its result; what it threw is
+// rethrown.
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>

@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST_CASE("Retry-After is read as seconds, decimals or a date, and nothing else") {
-  const auto now = std::chrono::system_clock::from_time_t(1'795'132'800);  // 2026-11-20 00:00:00 UTC
+  const auto now =
+      std::chrono::system_clock::from_time_t(1'795'132'800);  // 2026-11-20 00:00:00 UTC
   struct Case {
     const char* text;
     std::optional<double> seconds;

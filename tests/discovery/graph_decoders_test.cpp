@@ -22,7 +22,8 @@ TEST_CASE("An absent shared facet differs from an empty one") {
 }
 
 TEST_CASE("A delta item is read whatever the service leaves out") {
-  const DriveItem item = OnlyItem(R"({"id":"01A","name":"Offers ✅","size":27487790694400,"eTag":"\"{X},1\"",
+  const DriveItem item =
+      OnlyItem(R"({"id":"01A","name":"Offers ✅","size":27487790694400,"eTag":"\"{X},1\"",
       "folder":{"childCount":0},"parentReference":{"id":"01R","driveId":"b!x"},
       "lastModifiedDateTime":"2026-01-02T03:04:05.663Z","unknown":{"a":[1]},
       "sharepointIds":{"listItemId":"253","listItemUniqueId":"0A3094DD-7F0D-494B-8408-D224BB7DE306"}})");
@@ -36,7 +37,8 @@ TEST_CASE("A delta item is read whatever the service leaves out") {
   CHECK_FALSE(item.deleted);
 }
 
-TEST_CASE("A deleted item needs neither name nor state, a package is a folder, the rest stays unknown") {
+TEST_CASE(
+    "A deleted item needs neither name nor state, a package is a folder, the rest stays unknown") {
   CHECK(OnlyItem(R"({"id":"1","deleted":{}})").deleted);
   CHECK(OnlyItem(R"({"id":"1","deleted":{"state":"deleted"}})").deleted);
   CHECK(OnlyItem(R"({"id":"1","package":{"type":"oneNote"}})").kind == DriveItem::Kind::kFolder);
@@ -69,7 +71,8 @@ TEST_CASE("An empty page with a next link is no end") {
 }
 
 TEST_CASE("A site without a display name is called after its address") {
-  const auto page = DecodeSites(R"({"value":[{"id":"h,a,b","webUrl":"https://c-my.sharepoint.com/personal/adele_c_com/"},
+  const auto page = DecodeSites(
+      R"({"value":[{"id":"h,a,b","webUrl":"https://c-my.sharepoint.com/personal/adele_c_com/"},
                                              {"id":"h,c,d","webUrl":"https://c.sharepoint.com/sites/hr","displayName":"HR","isPersonalSite":false}]})");
   REQUIRE(page);
   CHECK(page->items[0].name == "adele_c_com");
@@ -84,7 +87,8 @@ TEST_CASE("The list behind a drive is told by either spelling, or by the drive's
   CHECK(ListIdOfDrive("b!short").empty());
   CHECK(ListIdOfDrive("").empty());
   const auto page = DecodeDrives(
-      std::string(R"({"value":[{"id":"x","sharePointIds":{"listId":"ABC"}},{"id":"y","sharepointIds":{"listId":"DEF"},"system":{}},{"id":")") +
+      std::string(
+          R"({"value":[{"id":"x","sharePointIds":{"listId":"ABC"}},{"id":"y","sharepointIds":{"listId":"DEF"},"system":{}},{"id":")") +
       id + R"("}]})");
   REQUIRE(page);
   CHECK(page->items[0].list_id == "abc");

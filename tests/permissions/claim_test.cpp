@@ -17,22 +17,24 @@ TEST_CASE("A login's claim tells the principal, in any casing and any language")
   const Case cases[] = {
       {"i:0#.f|membership|pam@fabrikam.com", PrincipalType::kUser, "", false},
       {"I:0#.F|MEMBERSHIP|PAM@FABRIKAM.COM", PrincipalType::kUser, "", false},
-      {"i:0#.f|membership|lee_partner.example#ext#@fabrikam.onmicrosoft.com", PrincipalType::kGuest, "", false},
+      {"i:0#.f|membership|lee_partner.example#ext#@fabrikam.onmicrosoft.com", PrincipalType::kGuest,
+       "", false},
       {"i:0#.f|membership|urn:spo:guest#lee@partner.example", PrincipalType::kGuest, "", false},
       {"i:0#.f|membership|urn%3aspo%3aanon#0123", PrincipalType::kUnknown, "", false},
       {"c:0t.c|tenant|2A9B7C00-7777-4c1a-9c1f-000000000007", PrincipalType::kGroup,
        "2a9b7c00-7777-4c1a-9c1f-000000000007", false},
-      {"c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005", PrincipalType::kGroup,
-       "9d0e5d5e-5555-4f7a-8f0b-000000000005", false},
-      {"c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005_o", PrincipalType::kGroup,
-       "9d0e5d5e-5555-4f7a-8f0b-000000000005", true},
-      {"c:0-.f|rolemanager|spo-grid-all-users/another-guid", PrincipalType::kEveryoneExceptExternal, "", false},
+      {"c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005",
+       PrincipalType::kGroup, "9d0e5d5e-5555-4f7a-8f0b-000000000005", false},
+      {"c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005_o",
+       PrincipalType::kGroup, "9d0e5d5e-5555-4f7a-8f0b-000000000005", true},
+      {"c:0-.f|rolemanager|spo-grid-all-users/another-guid", PrincipalType::kEveryoneExceptExternal,
+       "", false},
       {"c:0(.s|true", PrincipalType::kEveryone, "", false},
       {"c:0!.s|windows", PrincipalType::kEveryone, "", false},
       {"c:0u.c|tenant|00ff", PrincipalType::kLink, "", false},
       {"c:0-.f|rolemanager|s-1-5-21-1-2-3", PrincipalType::kGroup, "", false},
-      {"i:0i.t|ms.sp.ext|7b1e0d1c-4444-4c7e-9f8e-000000000004@4f1c2b7a", PrincipalType::kApplication,
-       "7b1e0d1c-4444-4c7e-9f8e-000000000004", false},
+      {"i:0i.t|ms.sp.ext|7b1e0d1c-4444-4c7e-9f8e-000000000004@4f1c2b7a",
+       PrincipalType::kApplication, "7b1e0d1c-4444-4c7e-9f8e-000000000004", false},
   };
   for (const Case& c : cases) {
     INFO(c.login);
@@ -49,12 +51,12 @@ TEST_CASE("A login's claim tells the principal, in any casing and any language")
 
 TEST_CASE("A level is its mask, whatever it is called") {
   CHECK(RoleOfMask(0x7fffffffffffffff) == Role::kOwner);
-  CHECK(RoleOfMask(0x1b03c431aef) == Role::kWrite);    // Edit
-  CHECK(RoleOfMask(0x1b03c4312ef) == Role::kWrite);    // Contribute
-  CHECK(RoleOfMask(0xb008431061) == Role::kRead);      // Read
-  CHECK(RoleOfMask(0x1003008031001) == Role::kRead);   // Restricted View
-  CHECK(RoleOfMask(0x3008011000) == Role::kNone);      // Limited Access
-  CHECK(RoleOfMask(0x23008001000) == Role::kNone);     // Web-Only Limited Access
+  CHECK(RoleOfMask(0x1b03c431aef) == Role::kWrite);   // Edit
+  CHECK(RoleOfMask(0x1b03c4312ef) == Role::kWrite);   // Contribute
+  CHECK(RoleOfMask(0xb008431061) == Role::kRead);     // Read
+  CHECK(RoleOfMask(0x1003008031001) == Role::kRead);  // Restricted View
+  CHECK(RoleOfMask(0x3008011000) == Role::kNone);     // Limited Access
+  CHECK(RoleOfMask(0x23008001000) == Role::kNone);    // Web-Only Limited Access
 }
 
 TEST_CASE("Graph's roles take the strongest, and what is unknown is not read as nothing") {
@@ -75,7 +77,8 @@ TEST_CASE("Graph's roles take the strongest, and what is unknown is not read as 
 }
 
 TEST_CASE("A link group is one only if the system owns it") {
-  const auto link = ParseLinkGroup("SharingLinks.6C3E69D8-85ba.Flexible.D2B42DAA-4d3d", "System Account");
+  const auto link =
+      ParseLinkGroup("SharingLinks.6C3E69D8-85ba.Flexible.D2B42DAA-4d3d", "System Account");
   REQUIRE(link);
   CHECK(link->item_unique_id == "6c3e69d8-85ba");
   CHECK(link->kind == "flexible");
@@ -108,7 +111,8 @@ TEST_CASE("A role assignment adds up its bindings and keeps Limited Access as no
 }
 
 TEST_CASE("Site groups carry their members with the kind their claim tells") {
-  const auto page = DecodeSiteGroups(R"({"value":[{"Id":5,"Title":"HR Members","OwnerTitle":"HR Owners","Users":[
+  const auto page =
+      DecodeSiteGroups(R"({"value":[{"Id":5,"Title":"HR Members","OwnerTitle":"HR Owners","Users":[
      {"Id":9,"LoginName":"c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005_o","Title":"x","PrincipalType":4},
      {"Id":31,"LoginName":"i:0#.f|membership|lee_p.example#ext#@f.onmicrosoft.com","Title":"Lee","Email":"lee@p.example","PrincipalType":1,
       "AadObjectId":{"NameId":"225F4ED7-524b-4a6d-8e37-51802e87b3ad","NameIdIssuer":"urn"}}]}]})");

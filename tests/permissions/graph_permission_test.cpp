@@ -14,7 +14,8 @@ Grant OnlyGrant(const std::string& json) {
 }
 
 TEST_CASE("A user's entry gives one grant with directory id and login") {
-  const Grant grant = OnlyGrant(R"({"id":"aTowIy5mfG1lbWJlcnNoaXB8cGFtQGZhYnJpa2FtLmNvbQ","roles":["write"],
+  const Grant grant =
+      OnlyGrant(R"({"id":"aTowIy5mfG1lbWJlcnNoaXB8cGFtQGZhYnJpa2FtLmNvbQ","roles":["write"],
     "grantedToV2":{"user":{"displayName":"Pam Ito","email":"pam@fabrikam.com","id":"0d5c"},
                    "siteUser":{"displayName":"Pam Ito","id":"17","loginName":"i:0#.f|membership|pam@fabrikam.com"}}})");
   CHECK(grant.principal_type == PrincipalType::kUser);
@@ -27,7 +28,8 @@ TEST_CASE("A user's entry gives one grant with directory id and login") {
 }
 
 TEST_CASE("Without a site user the login is what the permission id stands for") {
-  const Grant grant = OnlyGrant(R"({"id":"aTowIy5mfG1lbWJlcnNoaXB8cGFtQGZhYnJpa2FtLmNvbQ","roles":["read"],
+  const Grant grant =
+      OnlyGrant(R"({"id":"aTowIy5mfG1lbWJlcnNoaXB8cGFtQGZhYnJpa2FtLmNvbQ","roles":["read"],
     "grantedTo":{"user":{"displayName":"Pam Ito","id":"0d5c"}}})");
   CHECK(grant.principal_login == "i:0#.f|membership|pam@fabrikam.com");
   CHECK(grant.principal_type == PrincipalType::kUser);
@@ -66,7 +68,8 @@ TEST_CASE("Everyone is told by the claim, and has no directory id") {
 }
 
 TEST_CASE("A link's scope decides its audience, and the people it was sent to stay with it") {
-  const Grant link = OnlyGrant(R"({"id":"5a0f0a5d-3333-4f0e-a6c0-000000000003","roles":["read"],"expirationDateTime":"2026-12-31T00:00:00Z","hasPassword":true,
+  const Grant link = OnlyGrant(
+      R"({"id":"5a0f0a5d-3333-4f0e-a6c0-000000000003","roles":["read"],"expirationDateTime":"2026-12-31T00:00:00Z","hasPassword":true,
     "grantedToIdentitiesV2":[{"user":{"id":"b2"}},{"user":{"id":"a1"}},{"user":{"email":"lee@partner.example"}}],
     "link":{"scope":"users","type":"view","preventsDownload":true}})");
   CHECK(link.principal_type == PrincipalType::kLink);
@@ -80,19 +83,25 @@ TEST_CASE("A link's scope decides its audience, and the people it was sent to st
 }
 
 TEST_CASE("A link that gives nothing is evidence, not access") {
-  CHECK(OnlyGrant(R"({"id":"00000000-0000-0000-0000-000000000000","roles":["read"],"link":{"type":"view"}})").role == Role::kNone);
-  CHECK(OnlyGrant(R"({"id":"x","roles":["read"],"link":{"type":"view","scope":"existingAccess"}})").role == Role::kNone);
+  CHECK(
+      OnlyGrant(
+          R"({"id":"00000000-0000-0000-0000-000000000000","roles":["read"],"link":{"type":"view"}})")
+          .role == Role::kNone);
+  CHECK(OnlyGrant(R"({"id":"x","roles":["read"],"link":{"type":"view","scope":"existingAccess"}})")
+            .role == Role::kNone);
 }
 
 TEST_CASE("A link without roles takes the role of its type; one without a scope stays unknown") {
   const Grant link = OnlyGrant(R"({"id":"x","link":{"type":"edit"}})");
   CHECK(link.role == Role::kWrite);
   CHECK(link.link_scope.empty());
-  CHECK(OnlyGrant(R"({"id":"x","roles":["read"],"link":{"type":"review","scope":"anonymous"}})").role == Role::kRead);
+  CHECK(OnlyGrant(R"({"id":"x","roles":["read"],"link":{"type":"review","scope":"anonymous"}})")
+            .role == Role::kRead);
 }
 
 TEST_CASE("Year one is no expiry, and an inherited entry is one whose mark is there and not null") {
-  CHECK(OnlyGrant(R"({"id":"x","expirationDateTime":"0001-01-01T00:00:00Z","link":{}})").link_expires_at.empty());
+  CHECK(OnlyGrant(R"({"id":"x","expirationDateTime":"0001-01-01T00:00:00Z","link":{}})")
+            .link_expires_at.empty());
   CHECK(OnlyGrant(R"({"id":"x","inheritedFrom":{}})").inherited);
   CHECK(OnlyGrant(R"({"id":"x","inheritedFrom":{"id":"1"}})").inherited);
   CHECK_FALSE(OnlyGrant(R"({"id":"x","inheritedFrom":null})").inherited);
@@ -100,13 +109,15 @@ TEST_CASE("Year one is no expiry, and an inherited entry is one whose mark is th
 }
 
 TEST_CASE("An invitation nobody has taken up names the address and nobody else") {
-  const Grant grant = OnlyGrant(R"({"id":"x","roles":["read"],"invitation":{"email":"lee@partner.example","signInRequired":true}})");
+  const Grant grant = OnlyGrant(
+      R"({"id":"x","roles":["read"],"invitation":{"email":"lee@partner.example","signInRequired":true}})");
   CHECK(grant.principal_type == PrincipalType::kUnknown);
   CHECK(grant.principal_email == "lee@partner.example");
 }
 
 TEST_CASE("Empty roles mean present but unknown how far") {
-  CHECK(OnlyGrant(R"({"id":"x","roles":[],"grantedToV2":{"user":{"id":"u"}}})").role == Role::kOther);
+  CHECK(OnlyGrant(R"({"id":"x","roles":[],"grantedToV2":{"user":{"id":"u"}}})").role ==
+        Role::kOther);
 }
 
 TEST_CASE("A body that is no list of permissions is asked for again") {

@@ -1,0 +1,70 @@
+#include "cli/audit_pipeline.h"
+
+namespace spa {
+namespace {
+
+constexpr std::size_t kDrivesAhead = 256;  // found and waiting to be scanned
+
+}  // namespace
+
+AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& service,
+                             CacheManager& cache, StoreWriter& store, RunProgress& progress)
+    : config_(config),
+      executor_(service.executor()),
+      progress_(progress),
+      graph_(service, config.graph.base_url),
+      sharepoint_(service),
+      batches_(graph_, Family::kSharePoint),
+      directory_(graph_, Family::kDirectory),
+      drives_(executor_, kDrivesAhead),
+      site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
+                   store),
+      site_walk_({graph_, batches_, cache, store, progress, drives_,
+                  [this](Site site, Oid oid, std::vector<FoundList> lists) {
+                    return site_access_.Read(std::move(site), oid, std::move(lists));
+                  }},
+                 config.discovery, config.target_sites),
+      drive_scan_({graph_, rest ? &sharepoint_ : nullptr, store, progress}),
+      scope_reader_({batches_, store, progress}, config.permissions, executor_),
+      group_expansion_({directory_, cache, store, progress}, executor_) {}
+
+Task<void> AuditPipeline::Run() {
+  co_await RunGroup(executor_, 0, [this](TaskGroup& queues) -> Task<void> {
+    queues.Start(batches_.Run());
+    queues.Start(directory_.Run());
+    progress_.phase = "reading sites and items";
+    co_await RunGroup(executor_, ScopeReader::kMaxReads,
+                      [this](TaskGroup& reads) { return ReadTenant(reads); });
+    if (config_.permissions.expand_groups) {
+      progress_.phase = "reading groups";
+      co_await group_expansion_.Run();
+    }
+    queues.Stop();
+  });
+}
+
+// Ends when every drive is scanned; the permission reads it started may go on in `reads`.
+Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
+  co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
+    stages.Start(WalkSites());
+    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanDrives(reads));
+    co_return;
+  });
+  progress_.phase = "reading permissions";
+}
+
+Task<void> AuditPipeline::WalkSites() {
+  co_await site_walk_.Run();
+  drives_.Close();
+}
+
+Task<void> AuditPipeline::ScanDrives(TaskGroup& reads) {
+  BatchQueue::Producer more(batches_);
+  while (auto found = co_await drives_.Receive()) {
+    const Oid library = found->library;
+    const auto method = co_await drive_scan_.Scan(std::move(*found));
+    if (method) co_await scope_reader_.ReadDrive(library, *method, reads);
+  }
+}
+
+}  // namespace spa

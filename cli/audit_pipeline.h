@@ -1,0 +1,57 @@
+// AuditPipeline: the audit as one stream, from sites to group members (ARCHITECTURE.md "The
+// stream").
+//
+//   sites ─► webs ─► drives ─► delta pages ─► store ─► scope owners ─► permission batches ─► store
+//                └─► SharePoint REST: webs, lists, site groups ───────────────────────────► store
+//   then: groups that hold grants ─► members, through the cache ──────────────────────────► store
+//
+// Stages meet in bounded channels and task groups; nothing is detached. Run() ends when all is
+// read, or throws: RunAborted, or the cancellation that the caller asked for. Either way every task
+// it started has ended.
+//
+// Threads: the io_context's thread.
+#pragma once
+
+#include "cache/cache_manager.h"
+#include "core/config/config.h"
+#include "core/graph/batch_queue.h"
+#include "core/graph/graph_client.h"
+#include "core/graph/sharepoint_client.h"
+#include "core/run_progress.h"
+#include "core/store/store_writer.h"
+#include "discovery/drive_scan.h"
+#include "discovery/site_walk.h"
+#include "permissions/group_expansion.h"
+#include "permissions/scope_reader.h"
+#include "permissions/site_access.h"
+
+namespace spa {
+
+class AuditPipeline {
+ public:
+  // `rest`: whether SharePoint's own interface will listen to the credential.
+  AuditPipeline(const Config& config, bool rest, ServiceClient& service, CacheManager& cache,
+                StoreWriter& store, RunProgress& progress);
+
+  [[nodiscard]] Task<void> Run();
+
+ private:
+  [[nodiscard]] Task<void> ReadTenant(TaskGroup& reads);
+  [[nodiscard]] Task<void> WalkSites();
+  [[nodiscard]] Task<void> ScanDrives(TaskGroup& reads);
+
+  const Config& config_;
+  asio::any_io_executor executor_;
+  RunProgress& progress_;
+  GraphClient graph_;
+  SharePointClient sharepoint_;
+  BatchQueue batches_, directory_;
+  Channel<FoundDrive> drives_;
+  SiteAccess site_access_;
+  SiteWalk site_walk_;
+  DriveScan drive_scan_;
+  ScopeReader scope_reader_;
+  GroupExpansion group_expansion_;
+};
+
+}  // namespace spa

@@ -1,0 +1,267 @@
+#include "cli/audit_run.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "cli/audit_pipeline.h"
+#include "cli/exit_code.h"
+#include "cli/progress.h"
+#include "core/auth/token_source.h"
+#include "core/clock.h"
+#include "core/log/log.h"
+
+namespace spa {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kTick = std::chrono::milliseconds(100);
+
+// Everything one audit needs, in the order in which it is made.
+class Audit {
+ public:
+  Audit(const AuditOptions& options, std::unique_ptr<AuditStore> store)
+      : options_(options),
+        config_(options.config),
+        io_(1),
+        store_(std::move(store)),
+        concurrency_(io_, LimitsOf(config_.concurrency)),
+        http_(io_, concurrency_, HttpOptionsOf(config_)),
+        cache_(CacheOptionsOf(options)),
+        writer_(*store_, concurrency_),
+        progress_(stderr, Progress::ForStderr(options.quiet)) {}
+
+  Result<AuditOutcome> Run();
+
+ private:
+  static ConcurrencyManager::Limits LimitsOf(const ConcurrencyConfig& config) {
+    return {config.max_api_calls, config.max_db_connections, config.max_cpu_tasks};
+  }
+  static HttpClient::Options HttpOptionsOf(const Config& config) {
+    return {config.tls_ca_file, config.graph.http_version, config.graph.user_agent};
+  }
+  static CacheManager::Options CacheOptionsOf(const AuditOptions& options) {
+    const CacheConfig& config = options.config.cache;
+    CacheManager::Options cache;
+    cache.enabled = config.enabled && config.mode != "off" && !options.no_cache;
+    cache.entries = static_cast<std::size_t>(config.local_cache_size);
+    return cache;
+  }
+
+  [[nodiscard]] Task<void> Main();
+  [[nodiscard]] Task<void> SignIn();
+  [[nodiscard]] Task<void> ShowProgress();
+  ProgressSnapshot Snapshot();
+  bool SharePointListens() const;
+  Result<RunSummary> Summarise(const std::string& status);
+
+  const AuditOptions& options_;
+  const Config& config_;
+  asio::io_context io_;
+  std::unique_ptr<AuditStore> store_;
+  ConcurrencyManager concurrency_;
+  HttpClient http_;
+  std::unique_ptr<TokenSource> tokens_;
+  std::optional<ServiceClient> service_;
+  CacheManager cache_;
+  StoreWriter writer_;
+  Progress progress_;
+  RunProgress counters_;
+  RunInfo run_;
+  SteadyClock::time_point started_ = SteadyClock::now();
+};
+
+Result<AuditOutcome> Audit::Run() {
+  auto tokens = MakeTokenSource(config_.auth, http_);
+  if (!tokens) return Fail(std::move(tokens.error()));
+  tokens_ = std::move(*tokens);
+  service_.emplace(io_, http_, *tokens_, Audiences(config_.graph.base_url, config_.tenant_url),
+                   options_.patience);
+
+  asio::cancellation_signal stop;
+  bool interrupted = false;
+  asio::signal_set signals(io_, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    interrupted = true;
+    // Whoever asks twice does not want to wait: the store loses its open transaction alone.
+    signals.async_wait([](const boost::system::error_code& again, int) {
+      if (!again) _exit(static_cast<int>(ExitCode::kInterrupted));
+    });
+    stop.emit(asio::cancellation_type::terminal);
+  });
+
+  std::exception_ptr failure;
+  asio::co_spawn(io_, Main(),
+                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr ended) {
+                   failure = ended;
+                   signals.cancel();
+                 }));
+  io_.run();
+  progress_.Clear();
+
+  AuditOutcome outcome;
+  std::optional<Error> aborted;
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const RunAborted& error) {
+    aborted = error.error();
+  } catch (const boost::system::system_error& error) {
+    if (!interrupted || !IsCancellation(error)) throw;
+    outcome.interrupted = true;
+  }
+  if (run_.number == 0) {  // Never began.
+    if (aborted) return Fail(std::move(*aborted));
+    return outcome;
+  }
+  auto summary = Summarise(outcome.interrupted ? "interrupted" : aborted ? "failed" : "");
+  if (!summary) return Fail(aborted ? std::move(*aborted) : std::move(summary.error()));
+  outcome.summary = std::move(*summary);
+  outcome.aborted = std::move(aborted);
+  const Status finished = store_->FinishRun(outcome.summary.status, ToJson(outcome.summary));
+  if (!finished && !outcome.aborted) return Fail(finished.error());
+  return outcome;
+}
+
+Task<void> Audit::Main() {
+  co_await RunGroup(io_.get_executor(), 0, [this](TaskGroup& group) -> Task<void> {
+    group.Start(ShowProgress());
+    co_await SignIn();
+    run_ = co_await writer_.Do(
+        [this](AuditStore& store) { return store.BeginRun(config_.auth.tenant_id, "full"); });
+    progress_.SetRunId(run_.id);
+    log::SetRunId(run_.id);
+    AuditPipeline pipeline(config_, SharePointListens(), *service_, cache_, writer_, counters_);
+    co_await pipeline.Run();
+    group.Stop();
+  });
+}
+
+// Before anything is stored: a wrong secret must not leave a run behind.
+Task<void> Audit::SignIn() {
+  counters_.phase = "signing in";
+  auto token = co_await tokens_->Get(service_->audiences().graph_resource());
+  if (!token) throw RunAborted(std::move(token.error()));
+}
+
+// A token made with a secret is refused by SharePoint's own interface (graph.md 1.8).
+bool Audit::SharePointListens() const {
+  const std::string& wanted = config_.permissions.sharepoint_rest;
+  return wanted == "on" || (wanted == "auto" && tokens_->kind() != CredentialKind::kSecret);
+}
+
+Task<void> Audit::ShowProgress() {
+  asio::steady_timer timer(io_);
+  for (;;) {
+    progress_.Tick(SteadyClock::now(), Snapshot());
+    timer.expires_after(kTick);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+ProgressSnapshot Audit::Snapshot() {
+  ProgressSnapshot now;
+  now.phase = counters_.phase;
+  now.elapsed = SteadyClock::now() - started_;
+  now.sites_done = counters_.sites_done;
+  now.sites_total = counters_.sites_found;
+  now.libraries = counters_.libraries_done;
+  now.items = counters_.items;
+  now.scopes_read = counters_.scopes_read;
+  now.scopes_pending = counters_.scopes_found - counters_.scopes_read;
+  now.http_requests = http_.counters().requests;
+  now.in_flight = concurrency_.api().in_use();
+  now.retries = service_->counters().retried;
+  now.resource_units = static_cast<double>(service_->counters().resource_units);
+  now.throttled_for = std::max(service_->gate(Family::kSharePoint).Remaining(),
+                               service_->gate(Family::kDirectory).Remaining());
+  return now;
+}
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+RunSummary::Cache SummariseCache(const CacheStats& stats) {
+  const auto number = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
+  RunSummary::Cache cache;
+  cache.enabled = stats.enabled;
+  cache.l1_hits = number(stats.total.l1_hits);
+  cache.l2_hits = number(stats.total.l2_hits);
+  cache.misses = number(stats.total.misses);
+  cache.coalesced = number(stats.total.coalesced);
+  cache.hit_rate = stats.total.hit_rate();
+  cache.repeat_hit_rate = stats.total.repeat_hit_rate();
+  for (const KindStats& kind : stats.kinds) {
+    CacheKindSummary& row = cache.by_kind[std::string(kind.kind)];
+    row.hits = number(kind.hits());
+    row.misses = number(kind.misses);
+    row.hit_rate = kind.hit_rate();
+  }
+  return cache;
+}
+
+// `status` empty: complete, or partial where there is any gap.
+Result<RunSummary> Audit::Summarise(const std::string& status) {
+  if (auto done = store_->Commit(); !done) return Fail(done.error());
+  auto counts = store_->Counts(run_.number);
+  if (!counts) return Fail(counts.error());
+  auto gaps = store_->Gaps(run_.number);
+  if (!gaps) return Fail(gaps.error());
+  auto methods = store_->MethodCounts(run_.number);
+  if (!methods) return Fail(methods.error());
+
+  RunSummary s;
+  s.run_id = run_.id;
+  s.mode = "full";
+  s.tenant_id = config_.auth.tenant_id;
+  s.started_at = run_.started_at;
+  s.finished_at = UtcText(std::chrono::system_clock::now());
+  s.duration_seconds = std::chrono::duration<double>(SteadyClock::now() - started_).count();
+  s.counts = *counts;
+  s.gaps = std::move(*gaps);
+  s.scope_methods = std::move(*methods);
+  const bool whole = std::all_of(s.gaps.begin(), s.gaps.end(), [](const Gap& gap) {
+    return gap.state == CoverageState::kSkipped;
+  });
+  s.status = !status.empty() ? status : whole ? "complete" : "partial";
+
+  const ApiCounters& api = service_->counters();
+  s.api.http_requests = http_.counters().requests;
+  s.api.graph_requests = api.graph_requests;
+  s.api.sharepoint_requests = api.sharepoint_requests;
+  s.api.token_requests = tokens_->requests();
+  s.api.batched = api.batched;
+  s.api.throttled = api.throttled;
+  s.api.retried = api.retried;
+  s.api.resource_units = api.resource_units;
+  s.api.peak_in_flight = http_.counters().peak_in_flight;
+
+  const CacheStats cache = cache_.Stats();
+  s.cache = SummariseCache(cache);
+  s.oldest_datum_seconds = std::max<std::int64_t>(static_cast<std::int64_t>(s.duration_seconds),
+                                                  cache.total.oldest_hit.count());
+
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  s.peak_rss_bytes = usage.ru_maxrss * 1024;
+  s.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
+  return s;
+}
+
+}  // namespace
+
+Result<AuditOutcome> RunAudit(const AuditOptions& options) {
+  auto store = AuditStore::Open(options.config.db_path, AuditStore::Mode::kReadWrite);
+  if (!store) return Fail(std::move(store.error()));
+  Audit audit(options, std::move(*store));
+  return audit.Run();
+}
+
+}  // namespace spa
