@@ -16,7 +16,16 @@
 
 namespace spa {
 
-enum class CacheKind { kSite, kDrive, kList, kItem, kGroupMembers, kUser, kPermissionSet };
+enum class CacheKind {
+  kSite,
+  kDrive,
+  kList,
+  kItem,
+  kGroupMembers,
+  kSiteGroups,
+  kUser,
+  kPermissionSet
+};
 
 struct CachePolicy {
   CacheKind kind;
@@ -33,7 +42,8 @@ inline constexpr CachePolicy kCachePolicies[] = {
     {CacheKind::kDrive, "drive", 1, std::chrono::seconds(3600), 5},
     {CacheKind::kList, "list", 1, std::chrono::seconds(3600), 5},
     {CacheKind::kItem, "item", 1, std::chrono::seconds(900), 15},
-    {CacheKind::kGroupMembers, "group_members", 1, std::chrono::seconds(21600), 40},
+    {CacheKind::kGroupMembers, "group_members", 1, std::chrono::seconds(21600), 35},
+    {CacheKind::kSiteGroups, "site_groups", 1, std::chrono::seconds(3600), 5},
     {CacheKind::kUser, "user", 1, std::chrono::seconds(21600), 15},
     {CacheKind::kPermissionSet, "permission_set", 1, std::chrono::hours(24), 15},
 };

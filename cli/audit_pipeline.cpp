@@ -3,7 +3,7 @@
 namespace spa {
 namespace {
 
-constexpr std::size_t kDrivesAhead = 256;  // found and waiting to be scanned
+constexpr std::size_t kFoundAhead = 256;  // found and waiting to be scanned
 
 }  // namespace
 
@@ -16,16 +16,18 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& ser
       sharepoint_(service),
       batches_(graph_, Family::kSharePoint),
       directory_(graph_, Family::kDirectory),
-      drives_(executor_, kDrivesAhead),
+      found_(executor_, kFoundAhead),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
-                   store),
-      site_walk_({graph_, batches_, cache, store, progress, drives_,
+                   cache, store),
+      site_walk_({graph_, batches_, cache, store, progress, found_,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
                     return site_access_.Read(std::move(site), oid, std::move(lists));
                   }},
                  config.discovery, config.target_sites),
       drive_scan_({graph_, rest ? &sharepoint_ : nullptr, store, progress}),
-      scope_reader_({batches_, store, progress}, config.permissions, executor_),
+      list_scan_({sharepoint_, store, progress}),
+      scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress}, config.permissions,
+                    executor_),
       group_expansion_({directory_, cache, store, progress}, executor_) {}
 
 Task<void> AuditPipeline::Run() {
@@ -43,11 +45,12 @@ Task<void> AuditPipeline::Run() {
   });
 }
 
-// Ends when every drive is scanned; the permission reads it started may go on in `reads`.
+// Ends when every library and list is scanned; the permission reads it started may go on in
+// `reads`.
 Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
-    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanDrives(reads));
+    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanFound(reads));
     co_return;
   });
   progress_.phase = "reading permissions";
@@ -55,15 +58,25 @@ Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
 
 Task<void> AuditPipeline::WalkSites() {
   co_await site_walk_.Run();
-  drives_.Close();
+  found_.Close();
 }
 
-Task<void> AuditPipeline::ScanDrives(TaskGroup& reads) {
-  BatchQueue::Producer more(batches_);
-  while (auto found = co_await drives_.Receive()) {
-    const Oid library = found->library;
-    const auto method = co_await drive_scan_.Scan(std::move(*found));
-    if (method) co_await scope_reader_.ReadDrive(library, *method, reads);
+Task<void> AuditPipeline::ScanFound(TaskGroup& reads) {
+  while (auto found = co_await found_.Receive()) {
+    const Oid oid = found->oid;
+    const std::string site_url = found->site_url;
+    if (found->list) {
+      if (co_await list_scan_.Scan(std::move(*found))) {
+        co_await scope_reader_.ReadList(oid, site_url, reads);
+      }
+      continue;
+    }
+    std::optional<ScopeMethod> method;
+    {
+      BatchQueue::Producer soon(batches_);  // Permission reads will follow.
+      method = co_await drive_scan_.Scan(std::move(*found));
+    }
+    if (method) co_await scope_reader_.ReadDrive(oid, site_url, *method, reads);
   }
 }
 

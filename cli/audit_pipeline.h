@@ -20,6 +20,7 @@
 #include "core/run_progress.h"
 #include "core/store/store_writer.h"
 #include "discovery/drive_scan.h"
+#include "discovery/list_scan.h"
 #include "discovery/site_walk.h"
 #include "permissions/group_expansion.h"
 #include "permissions/scope_reader.h"
@@ -38,7 +39,7 @@ class AuditPipeline {
  private:
   [[nodiscard]] Task<void> ReadTenant(TaskGroup& reads);
   [[nodiscard]] Task<void> WalkSites();
-  [[nodiscard]] Task<void> ScanDrives(TaskGroup& reads);
+  [[nodiscard]] Task<void> ScanFound(TaskGroup& reads);
 
   const Config& config_;
   asio::any_io_executor executor_;
@@ -46,10 +47,11 @@ class AuditPipeline {
   GraphClient graph_;
   SharePointClient sharepoint_;
   BatchQueue batches_, directory_;
-  Channel<FoundDrive> drives_;
+  Channel<FoundContainer> found_;
   SiteAccess site_access_;
   SiteWalk site_walk_;
   DriveScan drive_scan_;
+  ListScan list_scan_;
   ScopeReader scope_reader_;
   GroupExpansion group_expansion_;
 };

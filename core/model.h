@@ -24,6 +24,7 @@ struct Site {
   Site() = default;
   std::string id;         // Graph: "host,siteCollectionGuid,webGuid", or whatever it is: opaque.
   std::string parent_id;  // Graph id of the parent web; empty for the root web of a collection.
+  std::string root_id;    // Graph id of the topmost web known above it; empty: itself.
   std::string web_url;
   std::string name;  // displayName, else name, else the URL's last part.
   bool is_personal = false;
@@ -123,8 +124,8 @@ struct Member {
 
 // What a cache counts for them: bytes, roughly.
 inline std::size_t CostOf(const Site& s) {
-  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.web_url.capacity() +
-         s.name.capacity();
+  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.root_id.capacity() +
+         s.web_url.capacity() + s.name.capacity();
 }
 inline std::size_t CostOf(const Member& m) {
   return sizeof m + m.id.capacity() + m.kind.capacity() + m.name.capacity() + m.login.capacity() +
@@ -147,8 +148,12 @@ struct GroupRef {
 struct SiteFacts {
   SiteFacts() = default;
   bool rest = false;  // The web was read by REST; its absence means Graph-only.
-  std::unordered_map<std::string, bool> list_owns_scope;  // by list GUID, lower case
-  std::vector<std::string> linked_items;  // unique ids of items that own a sharing link
+  struct List {
+    bool owns_scope = false;
+    std::int64_t item_count = -1;  // folders included; -1: not told
+  };
+  std::unordered_map<std::string, List> lists;  // by list GUID, lower case
+  std::vector<std::string> linked_items;        // unique ids of items that own a sharing link
 };
 
 // How the scope owners of one drive were found (graph.md 4.8).

@@ -4,7 +4,6 @@
 
 #include "core/async/task_group.h"
 #include "discovery/graph_decoders.h"
-#include "discovery/rest_flags.h"
 #include "discovery/scope_method.h"
 
 namespace spa {
@@ -29,43 +28,36 @@ constexpr int kUnitsFirstScan =
 
 }  // namespace
 
-Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundDrive found) {
-  const Oid library = found.library;
+Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundContainer found) {
   auto delta_link = co_await ReadDelta(found);
+  ++parts_.progress.libraries_done;
   if (!delta_link) {
-    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(library); });
-    co_await parts_.store.PutGap(library, found.drive.web_url, delta_link.error());
-    ++parts_.progress.libraries_done;
+    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
+    co_await parts_.store.PutGap(found.oid, found.drive.web_url, delta_link.error());
     co_return std::nullopt;
   }
   const ScopeMethod method = co_await DecideMethod(found);
-  bool inherits = false;
-  if (found.facts->rest) {
-    const auto flag = found.facts->list_owns_scope.find(found.drive.list_id);
-    inherits = flag != found.facts->list_owns_scope.end() && !flag->second;
-  }
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    if (auto done = store.FinishDrive(library, method, inherits, *delta_link); !done) return done;
-    return store.Commit();
+    auto done = store.FinishDrive(found.oid, method, found.InheritsFromWeb(), *delta_link);
+    return done ? store.Commit() : done;
   });
-  ++parts_.progress.libraries_done;
   co_return method;
 }
 
-Task<Result<std::string>> DriveScan::ReadDelta(const FoundDrive& found) {
+Task<Result<std::string>> DriveScan::ReadDelta(const FoundContainer& found) {
   const std::string fresh =
       fmt::format("/drives/{}/root/delta?$select={}", found.drive.id, kFields);
   std::string first = fresh;
   for (int restart = 0;; ++restart) {
     auto link = co_await ReadDeltaOnce(found, first);
     if (link || link.error().code != ErrorCode::kGone || restart == kMaxRestarts) co_return link;
-    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.library); });
+    co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
     first = fresh;
   }
 }
 
 // The delta link, once the last page is staged.
-Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundDrive& found, std::string first) {
+Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundContainer& found, std::string first) {
   Result<std::string> link = std::string();
   co_await RunGroup(parts_.graph.service().executor(), kMaxPagesAhead,
                     [&](TaskGroup& staging) -> Task<void> {
@@ -74,7 +66,7 @@ Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundDrive& found, std:
   co_return link;
 }
 
-Task<Result<std::string>> DriveScan::ReadPages(const FoundDrive& found, std::string first,
+Task<Result<std::string>> DriveScan::ReadPages(const FoundContainer& found, std::string first,
                                                TaskGroup& staging) {
   GraphRead read(std::move(first), "reading the items of " + found.drive.web_url, kUnitsFirstScan);
   read.prefer = kPrefer;
@@ -82,7 +74,7 @@ Task<Result<std::string>> DriveScan::ReadPages(const FoundDrive& found, std::str
     auto page = co_await parts_.graph.Get(read, &DecodeDelta);
     if (!page) co_return Fail(std::move(page.error()));
     parts_.progress.items += static_cast<std::int64_t>(page->items.size());
-    if (!page->items.empty()) co_await staging.Spawn(Stage(found.library, std::move(page->items)));
+    if (!page->items.empty()) co_await staging.Spawn(Stage(found.oid, std::move(page->items)));
     if (!page->delta_link.empty()) co_return std::move(page->delta_link);
     repeats = page->next_link == read.path ? repeats + 1 : 0;
     if (repeats == kMaxRepeats) {
@@ -97,8 +89,16 @@ Task<void> DriveScan::Stage(Oid library, std::vector<DriveItem> items) {
   co_await parts_.store.Do([&](AuditStore& store) { return store.StageItems(library, items); });
 }
 
-Task<ScopeMethod> DriveScan::DecideMethod(const FoundDrive& found) {
-  const Oid library = found.library;
+Task<void> DriveScan::StageOwners(Oid library, std::vector<ListItem> page) {
+  std::vector<std::int64_t> owners;
+  for (const ListItem& item : page) {
+    if (item.owns_scope) owners.push_back(item.id);
+  }
+  co_await parts_.store.Do([&](AuditStore& store) { return store.StageUnique(library, owners); });
+}
+
+Task<ScopeMethod> DriveScan::DecideMethod(const FoundContainer& found) {
+  const Oid library = found.oid;
   const DriveEvidence evidence =
       co_await parts_.store.Do([&](AuditStore& store) { return store.StageEvidence(library); });
   std::int64_t contradictions = 0;
@@ -110,13 +110,13 @@ Task<ScopeMethod> DriveScan::DecideMethod(const FoundDrive& found) {
   if (HierarchyProven(evidence, contradictions)) co_return ScopeMethod::kDeltaHierarchy;
   if (evidence.items <= 1) co_return ScopeMethod::kItemPermissions;  // The root alone: read it.
   if (parts_.sharepoint && found.facts->rest && !found.drive.list_id.empty()) {
-    auto unique = co_await UniqueItems(*parts_.sharepoint, found.site_url, found.drive.list_id);
-    if (unique) {
-      co_await parts_.store.Do(
-          [&](AuditStore& store) { return store.StageUnique(library, *unique); });
-      co_return ScopeMethod::kRestUniqueFlags;
-    }
-    AbortIfFatal(unique.error());
+    ListPageUse use = [&](std::vector<ListItem> page) {
+      return StageOwners(library, std::move(page));
+    };
+    const auto read = co_await ForEachListPage(*parts_.sharepoint, found.site_url,
+                                               found.drive.list_id, std::move(use));
+    if (read) co_return ScopeMethod::kRestUniqueFlags;
+    AbortIfFatal(read.error());
   }
   co_return ScopeMethod::kItemPermissions;
 }

@@ -12,6 +12,7 @@
 #include "core/graph/sharepoint_client.h"
 #include "core/run_progress.h"
 #include "core/store/store_writer.h"
+#include "discovery/list_pages.h"
 #include "discovery/site_walk.h"
 
 namespace spa {
@@ -27,16 +28,18 @@ class DriveScan {
 
   explicit DriveScan(Parts parts) : parts_(parts) {}
 
-  // The method used, or nothing when the drive could not be read (then it is in the ledger).
-  [[nodiscard]] Task<std::optional<ScopeMethod>> Scan(FoundDrive found);
+  // The method used, or nothing when it could not be read (then it is in the ledger).
+  [[nodiscard]] Task<std::optional<ScopeMethod>> Scan(FoundContainer found);
 
  private:
-  [[nodiscard]] Task<Result<std::string>> ReadDelta(const FoundDrive& found);
-  [[nodiscard]] Task<Result<std::string>> ReadDeltaOnce(const FoundDrive& found, std::string first);
-  [[nodiscard]] Task<Result<std::string>> ReadPages(const FoundDrive& found, std::string first,
+  [[nodiscard]] Task<Result<std::string>> ReadDelta(const FoundContainer& found);
+  [[nodiscard]] Task<Result<std::string>> ReadDeltaOnce(const FoundContainer& found,
+                                                        std::string first);
+  [[nodiscard]] Task<Result<std::string>> ReadPages(const FoundContainer& found, std::string first,
                                                     TaskGroup& staging);
+  [[nodiscard]] Task<void> StageOwners(Oid library, std::vector<ListItem> page);
   [[nodiscard]] Task<void> Stage(Oid library, std::vector<DriveItem> items);
-  [[nodiscard]] Task<ScopeMethod> DecideMethod(const FoundDrive& found);
+  [[nodiscard]] Task<ScopeMethod> DecideMethod(const FoundContainer& found);
 
   Parts parts_;
 };

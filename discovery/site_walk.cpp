@@ -145,20 +145,20 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
   if (subsites) {
     for (Site& child : *subsites) {
       child.parent_id = site.id;
+      child.root_id = site.root_id.empty() ? site.id : site.root_id;
       co_await Enter(std::move(child), oid);
     }
   }
 
-  std::vector<FoundDrive> found;
+  std::vector<FoundContainer> found;
   std::unordered_set<std::string> library_lists;
   if (drives) {
     for (Drive& drive : *drives) {
       drive.site_id = site.id;
       library_lists.insert(drive.list_id);
-      FoundDrive one;
-      one.site_url = Trimmed(site.web_url);
+      FoundContainer one;
       one.drive = std::move(drive);
-      one.library = co_await parts_.store.Do(
+      one.oid = co_await parts_.store.Do(
           [&](AuditStore& store) { return store.PutDrive(oid, one.drive); });
       found.push_back(std::move(one));
     }
@@ -178,10 +178,18 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
   }
 
   auto facts = std::make_shared<SiteFacts>();
-  if (drives || lists) *facts = co_await parts_.read_facts(site, oid, std::move(generic));
-  for (FoundDrive& one : found) {
+  if (drives || lists) *facts = co_await parts_.read_facts(site, oid, generic);
+  for (FoundList& list : generic) {
+    if (!facts->lists.contains(list.list.id)) continue;  // The ledger says why.
+    FoundContainer one;
+    one.oid = list.oid;
+    one.list = std::move(list.list);
+    found.push_back(std::move(one));
+  }
+  for (FoundContainer& one : found) {
+    one.site_url = Trimmed(site.web_url);
     one.facts = facts;
-    co_await parts_.drives.Send(std::move(one));
+    co_await parts_.found.Send(std::move(one));
   }
   ++parts_.progress.sites_done;
 }

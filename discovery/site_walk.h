@@ -1,4 +1,5 @@
-// SiteWalk: tenant -> sites -> subsites -> libraries and lists, as a stream of drives.
+// SiteWalk: tenant -> sites -> subsites -> libraries and lists, as a stream of what is to be
+// scanned.
 //
 // Sites come from getAllSites (never from search, which misses and repeats, graph.md 2.1) or from
 // the configured URLs. What is asked per web (subsites, drives, lists) travels in batches. A site
@@ -24,12 +25,20 @@
 
 namespace spa {
 
-struct FoundDrive {
-  FoundDrive() = default;
-  Oid library = 0;
-  Drive drive;
-  std::string site_url;
+// A library to be scanned by its drive's delta, or a generic list by SharePoint REST.
+struct FoundContainer {
+  FoundContainer() = default;
+  Oid oid = 0;
+  Drive drive;               // of a library
+  std::optional<List> list;  // a generic list
+  std::string site_url;      // without a trailing slash
   std::shared_ptr<const SiteFacts> facts;
+
+  // SharePoint said that it owns no scope of its own; false also where nobody told.
+  bool InheritsFromWeb() const {
+    const auto fact = facts->lists.find(list ? list->id : drive.list_id);
+    return facts->rest && fact != facts->lists.end() && !fact->second.owns_scope;
+  }
 };
 
 class SiteWalk {
@@ -43,7 +52,7 @@ class SiteWalk {
     CacheManager& cache;
     StoreWriter& store;
     RunProgress& progress;
-    Channel<FoundDrive>& drives;
+    Channel<FoundContainer>& found;
     ReadFacts read_facts;
   };
 

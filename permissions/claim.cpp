@@ -61,6 +61,10 @@ Claim ParseClaim(std::string_view login) {
   return claim;
 }
 
+bool EqualLogins(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && Lower(a) == Lower(b);
+}
+
 bool IsGuestName(std::string_view user_principal_name) {
   return Lower(user_principal_name).find("#ext#") != std::string::npos;
 }

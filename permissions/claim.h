@@ -19,6 +19,9 @@ struct Claim {
 
 Claim ParseClaim(std::string_view login);
 
+// Logins differ in casing from one answer to the next.
+bool EqualLogins(std::string_view a, std::string_view b);
+
 // True for the user principal name of a B2B guest ("…#EXT#@…"), in any casing.
 bool IsGuestName(std::string_view user_principal_name);
 

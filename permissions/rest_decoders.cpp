@@ -144,6 +144,7 @@ Result<Page<RestList>> DecodeRestLists(std::string_view body) {
     RestList list;
     list.id = Lower(json::Text(entry, "Id"));
     list.owns_scope = json::Bool(entry, "HasUniqueRoleAssignments").value_or(false);
+    list.item_count = json::Int(entry, "ItemCount").value_or(-1);
     return list;
   });
 }

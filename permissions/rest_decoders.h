@@ -17,6 +17,7 @@ struct RestList {
   RestList() = default;
   std::string id;  // GUID, lower case
   bool owns_scope = false;
+  std::int64_t item_count = -1;
 };
 
 struct RestSiteGroup {

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "permissions/claim.h"
 #include "permissions/graph_permission.h"
+#include "permissions/rest_decoders.h"
 
 namespace spa {
 namespace {
@@ -10,37 +14,64 @@ namespace {
 constexpr int kTargetsAtOnce = 500;  // scope owners taken from the store in one go
 constexpr int kUnits = 5;            // graph.md 6.1
 
+// Graph has words for read, write and owner only (permissions.md 1.4).
+bool IsUnclear(const Grant& grant) {
+  return grant.role == Role::kOther && grant.principal_type != PrincipalType::kLink;
+}
+
+// Takes role and levels of unclear grants from the assignment of the same principal.
+void Clarify(std::vector<Grant>& grants, const std::vector<Grant>& assignments) {
+  for (Grant& grant : grants) {
+    if (!IsUnclear(grant)) continue;
+    for (const Grant& assignment : assignments) {
+      if (!EqualLogins(assignment.principal_login, grant.principal_login)) continue;
+      grant.role = assignment.role;
+      grant.levels = assignment.levels;
+    }
+  }
+}
+
 }  // namespace
 
 ScopeReader::ScopeReader(Parts parts, PermissionsConfig config, asio::any_io_executor executor)
     : parts_(parts), config_(config), executor_(std::move(executor)) {}
 
-Task<void> ScopeReader::ReadDrive(Oid library, ScopeMethod method, TaskGroup& reads) {
+Task<void> ScopeReader::ReadDrive(Oid library, std::string site_url, ScopeMethod method,
+                                  TaskGroup& reads) {
   if (method != ScopeMethod::kItemPermissions) {
-    co_await ReadTargets(library, reads);
+    co_await ReadTargets(library, std::move(site_url), &ScopeReader::ReadByGraph, reads);
     co_return;
   }
-  co_await RunGroup(executor_, kMaxReads,
-                    [this, library](TaskGroup& own) { return ReadTargets(library, own); });
+  co_await RunGroup(executor_, kMaxReads, [&](TaskGroup& own) {
+    return ReadTargets(library, site_url, &ScopeReader::ReadByGraph, own);
+  });
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
     if (auto done = store.ResolveItemScopes(library); !done) return done;
     return store.Commit();
   });
 }
 
-Task<void> ScopeReader::ReadTargets(Oid library, TaskGroup& reads) {
+Task<void> ScopeReader::ReadList(Oid list, std::string site_url, TaskGroup& reads) {
+  co_await ReadTargets(list, std::move(site_url), &ScopeReader::ReadByRest, reads);
+}
+
+Task<void> ScopeReader::ReadTargets(Oid container, std::string site_url, Read read,
+                                    TaskGroup& reads) {
   BatchQueue::Producer more(parts_.batches);
+  const auto url = std::make_shared<const std::string>(std::move(site_url));
   for (Oid after = 0;;) {
     auto targets = co_await parts_.store.Do(
-        [&](AuditStore& store) { return store.ScopeTargets(library, after, kTargetsAtOnce); });
+        [&](AuditStore& store) { return store.ScopeTargets(container, after, kTargetsAtOnce); });
     if (targets.empty()) co_return;
     after = targets.back().oid;
     parts_.progress.scopes_found += static_cast<std::int64_t>(targets.size());
-    for (ScopeTarget& target : targets) co_await reads.Spawn(ReadScope(std::move(target)));
+    for (ScopeTarget& target : targets) {
+      co_await reads.Spawn((this->*read)(std::move(target), url));
+    }
   }
 }
 
-Task<void> ScopeReader::ReadScope(ScopeTarget target) {
+Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
   GraphRead read(fmt::format("/drives/{}/items/{}/permissions", target.drive_id, target.item_id),
                  fmt::format("reading the permissions of item {} in drive {}", target.item_id,
                              target.drive_id),
@@ -54,7 +85,39 @@ Task<void> ScopeReader::ReadScope(ScopeTarget target) {
   if (!config_.include_sharing_links) {
     std::erase_if(*grants, [](const Grant& g) { return g.principal_type == PrincipalType::kLink; });
   }
+  if (parts_.sharepoint && std::any_of(grants->begin(), grants->end(), IsUnclear)) {
+    const auto assignments = co_await Assignments(target, *site_url);
+    if (assignments) Clarify(*grants, *assignments);  // Else they stay unclear, and are shown so.
+  }
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
+}
+
+Task<void> ScopeReader::ReadByRest(ScopeTarget target, SiteUrl site_url) {
+  ++parts_.progress.scopes_read;
+  if (target.is_container) co_return;  // Read with its web.
+  auto grants = co_await Assignments(target, *site_url);
+  if (!grants) {
+    co_await parts_.store.PutGap(target.oid, "", grants.error());
+    co_return;
+  }
+  co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
+}
+
+Task<Result<std::vector<Grant>>> ScopeReader::Assignments(const ScopeTarget& target,
+                                                          const std::string& site_url) {
+  if (target.list_id.empty() || (target.list_item_id < 0 && !target.is_container)) {
+    co_return Fail(ErrorCode::kUnsupported,
+                   fmt::format("reading the role assignments of item {}: its list is not known",
+                               target.item_id));
+  }
+  const std::string item =
+      target.is_container ? "" : fmt::format("/items({})", target.list_item_id);
+  const std::string where = fmt::format("lists(guid'{}'){}", target.list_id, item);
+  co_return co_await parts_.sharepoint->List(
+      fmt::format("{}/_api/web/{}/roleassignments?$expand=Member,RoleDefinitionBindings", site_url,
+                  where),
+      fmt::format("reading the role assignments of {} in {}", where, site_url),
+      &DecodeRoleAssignments);
 }
 
 }  // namespace spa

@@ -1,13 +1,16 @@
-// ScopeReader: the permissions of a drive's scope owners, in batches, into the store.
+// ScopeReader: the permissions of scope owners into the store: of drive items through Graph in
+// batches, of list items through SharePoint REST. Where Graph has no word for a level, SharePoint
+// is asked for the rights behind it.
 //
 // Threads: the io_context's thread.
-// Ends: ReadDrive returns when the drive's reads are started in `reads`; or, where every item is a
-// target, when all were read and compared.
+// Ends: ReadDrive and ReadList return when their reads are started in `reads`; or, where every item
+// is a target, when all were read and compared.
 #pragma once
 
 #include "core/async/task_group.h"
 #include "core/config/config.h"
 #include "core/graph/batch_queue.h"
+#include "core/graph/sharepoint_client.h"
 #include "core/run_progress.h"
 #include "core/store/store_writer.h"
 
@@ -15,21 +18,32 @@ namespace spa {
 
 class ScopeReader {
  public:
+  static constexpr int kMaxReads = 400;  // waiting in the queue at once: twenty full batches
+
   struct Parts {
     BatchQueue& batches;
+    SharePointClient* sharepoint;  // null: Graph-only mode
     StoreWriter& store;
     RunProgress& progress;
   };
 
-  static constexpr int kMaxReads = 400;  // waiting in the queue at once: twenty full batches
-
   ScopeReader(Parts parts, PermissionsConfig config, asio::any_io_executor executor);
 
-  [[nodiscard]] Task<void> ReadDrive(Oid library, ScopeMethod method, TaskGroup& reads);
+  // `site_url` without a trailing slash.
+  [[nodiscard]] Task<void> ReadDrive(Oid library, std::string site_url, ScopeMethod method,
+                                     TaskGroup& reads);
+  [[nodiscard]] Task<void> ReadList(Oid list, std::string site_url, TaskGroup& reads);
 
  private:
-  [[nodiscard]] Task<void> ReadTargets(Oid library, TaskGroup& reads);
-  [[nodiscard]] Task<void> ReadScope(ScopeTarget target);
+  using SiteUrl = std::shared_ptr<const std::string>;
+  using Read = Task<void> (ScopeReader::*)(ScopeTarget, SiteUrl);
+
+  [[nodiscard]] Task<void> ReadTargets(Oid container, std::string site_url, Read read,
+                                       TaskGroup& reads);
+  [[nodiscard]] Task<void> ReadByGraph(ScopeTarget target, SiteUrl site_url);
+  [[nodiscard]] Task<void> ReadByRest(ScopeTarget target, SiteUrl site_url);
+  [[nodiscard]] Task<Result<std::vector<Grant>>> Assignments(const ScopeTarget& target,
+                                                             const std::string& site_url);
 
   Parts parts_;
   PermissionsConfig config_;

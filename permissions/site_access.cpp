@@ -13,6 +13,11 @@ std::string ApiOf(const Site& site) {
 
 }  // namespace
 
+SiteAccess::SiteAccess(Mode mode, CacheManager& cache, StoreWriter& store)
+    : mode_(mode),
+      store_(store),
+      linked_items_(cache.Open<std::vector<std::string>>(CacheKind::kSiteGroups)) {}
+
 Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> lists) {
   SiteFacts facts;
   if (!mode_.sharepoint) {
@@ -25,10 +30,17 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
       api + "/lists?$select=Id,Title,Hidden,BaseTemplate,ItemCount,HasUniqueRoleAssignments",
       "reading which lists of " + site.web_url + " own permissions", &DecodeRestLists);
   if (rest_lists) {
-    for (const RestList& list : *rest_lists) facts.list_owns_scope[list.id] = list.owns_scope;
+    for (const RestList& list : *rest_lists) {
+      facts.lists[list.id].owns_scope = list.owns_scope;
+      facts.lists[list.id].item_count = list.item_count;
+    }
     facts.rest = web.has_value();
   }
-  auto groups = co_await ReadGroups(site, api, facts);
+  // Site groups belong to the whole collection: one web asks, the others find the answer.
+  const CacheKey key(CacheKind::kSiteGroups, site.root_id.empty() ? site.id : site.root_id);
+  Loader<std::vector<std::string>> load = [this, site] { return ReadGroups(site); };
+  auto groups = co_await linked_items_.GetOrLoad(key, std::move(load));
+  if (groups) facts.linked_items = *groups->value;
 
   // One line in the ledger for a web that refuses, not one per question.
   for (const Error* error :
@@ -78,37 +90,38 @@ Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what
   co_return Result<void>();
 }
 
-Task<Result<void>> SiteAccess::ReadGroups(const Site& site, const std::string& api,
-                                          SiteFacts& facts) {
-  auto groups = co_await mode_.sharepoint->List(api + "/sitegroups?$expand=Users",
+// Enters the groups of the site's collection; gives the items that own a sharing link.
+Task<Result<std::vector<std::string>>> SiteAccess::ReadGroups(Site site) {
+  auto groups = co_await mode_.sharepoint->List(ApiOf(site) + "/sitegroups?$expand=Users",
                                                 "reading the site groups of " + site.web_url,
                                                 &DecodeSiteGroups);
   if (!groups) co_return Fail(std::move(groups.error()));
+  std::vector<std::string> linked;
   for (const RestSiteGroup& group : *groups) {
     if (const auto link = ParseLinkGroup(group.title, group.owner_title)) {
-      facts.linked_items.push_back(link->item_unique_id);
+      linked.push_back(link->item_unique_id);
     }
     GroupRef ref;
     ref.kind = GroupRef::Kind::kSiteGroup;
     ref.id = group.id;
-    ref.site_id = site.id;
+    ref.site_id = site.root_id.empty() ? site.id : site.root_id;
     co_await store_.Do([&](AuditStore& store) { return store.PutMembers(ref, group.members); });
   }
-  co_return Result<void>();
+  co_return std::move(linked);
 }
 
 Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                  SiteFacts& facts) {
   for (const FoundList& list : lists) {
-    const auto flag = facts.list_owns_scope.find(list.list.id);
-    if (flag == facts.list_owns_scope.end()) {
+    const auto flag = facts.lists.find(list.list.id);
+    if (flag == facts.lists.end()) {
       if (facts.rest) {
         co_await store_.PutGap(list.oid, list.list.web_url, CoverageState::kFailed,
                                "SharePoint did not list it beside Graph", "run again");
       }
       continue;
     }
-    if (!flag->second) {
+    if (!flag->second.owns_scope) {
       co_await store_.Do([&](AuditStore& store) { return store.PutInherits(list.oid); });
       continue;
     }

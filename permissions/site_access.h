@@ -8,6 +8,7 @@
 // Threads: the io_context's thread. One SiteAccess serves many webs at once.
 #pragma once
 
+#include "cache/cache_manager.h"
 #include "core/graph/sharepoint_client.h"
 #include "core/store/store_writer.h"
 #include "permissions/rest_decoders.h"
@@ -16,32 +17,28 @@ namespace spa {
 
 class SiteAccess {
  public:
-  // `sharepoint` null: Graph-only mode, because of `why_not` ("the credential is a client secret",
-  // …); `by_choice`: the configuration turned it off.
+  // `sharepoint` null: Graph-only mode; `by_choice`: because the configuration turned it off.
   struct Mode {
     SharePointClient* sharepoint = nullptr;
     bool by_choice = false;
   };
 
-  SiteAccess(Mode mode, StoreWriter& store) : mode_(mode), store_(store) {}
+  SiteAccess(Mode mode, CacheManager& cache, StoreWriter& store);
 
   [[nodiscard]] Task<SiteFacts> Read(Site site, Oid oid, std::vector<FoundList> lists);
 
  private:
-  using Directory =
-      std::unordered_map<std::string, std::string>;  // site user number -> directory id
-
   [[nodiscard]] Task<void> EnterGraphOnly(const Site& site, Oid oid,
                                           const std::vector<FoundList>& lists);
   [[nodiscard]] Task<Result<void>> ReadWeb(const Site& site, const std::string& api, Oid oid);
-  [[nodiscard]] Task<Result<void>> ReadGroups(const Site& site, const std::string& api,
-                                              SiteFacts& facts);
+  [[nodiscard]] Task<Result<std::vector<std::string>>> ReadGroups(Site site);
   [[nodiscard]] Task<void> ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                      SiteFacts& facts);
   [[nodiscard]] Task<Result<void>> ReadAssignments(std::string url, std::string what, Oid owner);
 
   Mode mode_;
   StoreWriter& store_;
+  Cache<std::vector<std::string>> linked_items_;  // by site collection
 };
 
 }  // namespace spa

@@ -81,9 +81,13 @@ void RestService::WriteItem(JsonOut& json, const Request& request, ListRef list,
     if (Selects(request, "fileref")) json.Field("FileRef", PercentDecode(path));
     if (Selects(request, "fileleafref")) json.Field("FileLeafRef", name);
   }
-  if (!list.library && Selects(request, "fileref")) {
-    json.Field("FileRef", fmt::format("{}/Lists/{}/{}_.000", t_.webs()[list.list->web].path,
-                                      list.list->url_name, item));
+  if (!list.library) {
+    const std::string name = fmt::format("{}_.000", item);
+    if (Selects(request, "fileref")) {
+      json.Field("FileRef", fmt::format("{}/Lists/{}/{}", t_.webs()[list.list->web].path,
+                                        list.list->url_name, name));
+    }
+    if (Selects(request, "fileleafref")) json.Field("FileLeafRef", name);
   }
   if (wants("title")) {
     if (list.library) {

@@ -47,13 +47,8 @@ std::string_view PrincipalTypeName(const SimulatedTenant& tenant, const Principa
   return "unknown";
 }
 
-// permissions.md 3.3 by mask, 1.4 by Graph's word.
-std::string_view RoleOf(const std::vector<Level>& levels, bool graph) {
-  if (graph) {
-    const std::string_view role = GraphRole(levels);
-    if (role == "sp.restricted view") return "read";
-    return role == "read" || role == "write" || role == "owner" ? role : "other";
-  }
+// permissions.md 3.3: what the rights are, whatever a service has a word for.
+std::string_view RoleOf(const std::vector<Level>& levels) {
   const std::uint64_t mask = Mask(levels);
   if ((mask & 0x2000000) != 0) return "owner";
   return (mask & 0xe) != 0 ? "write" : "read";
@@ -107,14 +102,12 @@ void WriteGrants(std::string& out, const SimulatedTenant& tenant, const std::str
     json.Field("object_id", object.id).Field("object_url", object.url);
     json.Field("inherits", object.inherits).Field("scope_object_id", object.scope_id);
     WritePrincipal(json, tenant, object, entry, acl);
-    json.Field("role", RoleOf(entry.levels, object.graph)).Open("levels", '[');
-    if (object.graph) {
-      json.String(GraphRole(entry.levels));
-    } else {
-      for (Level level : entry.levels) {
-        json.String(Info(level).names[static_cast<int>(object.web->language)]);
-      }
+    std::set<std::string_view> names;
+    for (Level level : entry.levels) {
+      names.insert(Info(level).names[static_cast<int>(object.web->language)]);
     }
+    json.Field("role", RoleOf(entry.levels)).Open("levels", '[');
+    for (const std::string_view name : names) json.String(name);
     json.Close(']');
     WriteLink(json, tenant, entry.who.kind == Kind::kLink ? &acl.links[entry.who.number] : nullptr);
     json.Field("source", object.graph ? "graph" : "rest").Close('}');

@@ -61,6 +61,9 @@ struct ScopeTarget {
   ScopeTarget() = default;
   Oid oid = 0;
   std::string drive_id, item_id;
+  std::string list_id;             // GUID of the list it stands in; empty where not known
+  std::int64_t list_item_id = -1;  // -1: the library or list itself, or not known
+  bool is_container = false;       // the library or list itself
 };
 
 struct GroupUse {  // One occurrence of a group in a scope.

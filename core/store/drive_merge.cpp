@@ -61,9 +61,9 @@ constexpr char kPresent[] = R"sql(
   WHERE e.container = ? ORDER BY e.graph_id)sql";
 
 // A container names no kind of its own for what is neither file nor folder.
-ObjectType TypeOf(std::int64_t kind) {
-  return kind == static_cast<int>(DriveItem::Kind::kFolder) ? ObjectType::kFolder
-                                                            : ObjectType::kFile;
+ObjectType TypeOf(bool in_list, bool folder) {
+  if (in_list) return ObjectType::kListItem;
+  return folder ? ObjectType::kFolder : ObjectType::kFile;
 }
 
 struct ItemRow {  // An item as it shall stand; text lives in the stage's cursor.
@@ -116,6 +116,10 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
   auto& insert = db_->Get(
       "INSERT INTO object(oid, from_run, type, container, parent, name, url, url_segment, size, "
       "modified, list_item_id, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto& type = db_->Get("SELECT type FROM object WHERE oid = ? AND to_run IS NULL");
+  const bool in_list =
+      type.Bind(library).Step() && type.Int(0) == static_cast<int>(ObjectType::kList);
+  type.Reset();
   staged.Bind(library, static_cast<int>(method));
   present.Bind(library);
 
@@ -135,7 +139,8 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
     const bool live = known && !present.IsNull(2);
 
     ItemRow row;
-    row.type = static_cast<int>(TypeOf(staged.Int(6)));
+    const bool is_folder = staged.Int(6) == static_cast<int>(DriveItem::Kind::kFolder);
+    row.type = static_cast<int>(TypeOf(in_list, is_folder));
     row.name = staged.Text(1);
     row.size = staged.Int(3);
     row.modified = staged.Text(4);
@@ -149,7 +154,7 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
     if (staged.Int(6) != static_cast<int>(DriveItem::Kind::kFile) &&
         folder.Bind(library, item_id).Step()) {
       row.oid = folder.Int(0);
-      if (row.type == static_cast<int>(ObjectType::kFolder)) {
+      if (is_folder) {
         row.url = folder.Text(2);
         row.segment.reset();
       }
@@ -226,12 +231,12 @@ Status SqliteStore::FinishDrive(Oid library, ScopeMethod method, bool library_in
 
 Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid after, int limit) {
   std::vector<ScopeTarget> targets;
-  std::string drive_id, root_item_id;
+  std::string drive_id, root_item_id, list_id;
   bool every_item = false, library_owns = false, library_read = false;
   auto& drive = db_->Get(R"sql(
     SELECT e.graph_id, coalesce(c.root_item_id, 'root'), o.method, o.scope = o.oid,
            EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
-                   AND s.read_run = ?2)
+                   AND s.read_run = ?2), c.list_id
     FROM object o JOIN entity e ON e.oid = o.oid JOIN container c ON c.oid = o.oid
     WHERE o.oid = ?1 AND o.to_run IS NULL)sql");
   if (drive.Bind(library, run_).Step()) {
@@ -240,28 +245,34 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     every_item = drive.Int(2) == static_cast<int>(ScopeMethod::kItemPermissions);
     library_owns = drive.Int(3) != 0;
     library_read = drive.Int(4) != 0;
+    list_id = drive.String(5);
   }
   drive.Reset();
-  const auto add = [&](Oid oid, std::string item_id) {
+  const auto add = [&](Oid oid, std::string item_id, std::int64_t list_item_id) {
     ScopeTarget target;
     target.oid = oid;
     target.drive_id = drive_id;
     target.item_id = std::move(item_id);
+    target.list_id = list_id;
+    target.list_item_id = list_item_id;
+    target.is_container = oid == library;
     targets.push_back(std::move(target));
   };
   // To compare its items with, the library's own set is needed also where it inherits.
   if (after < library && (library_owns || every_item) && !library_read) {
-    add(library, root_item_id);
+    add(library, root_item_id, -1);
     --limit;
   }
   auto& owners = db_->Get(R"sql(
-    SELECT o.oid, e.graph_id FROM object o INDEXED BY object_owner JOIN entity e ON e.oid = o.oid
+    SELECT o.oid, e.graph_id, coalesce(o.list_item_id, -1)
+    FROM object o INDEXED BY object_owner JOIN entity e ON e.oid = o.oid
     WHERE o.container = ?1 AND o.scope = o.oid AND o.to_run IS NULL AND o.oid > ?2
       AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
                       AND s.read_run = ?3)
     ORDER BY o.oid LIMIT ?4)sql");
   auto& items = db_->Get(R"sql(
-    SELECT e.oid, e.graph_id FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
+    SELECT e.oid, e.graph_id, coalesce(o.list_item_id, -1)
+    FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
     WHERE e.container = ?1
       AND e.graph_id > coalesce((SELECT a.graph_id FROM entity a
                                  WHERE a.oid = ?2 AND a.container = ?1), '')
@@ -270,7 +281,7 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     ORDER BY e.graph_id LIMIT ?4)sql");
   auto& rows = every_item ? items : owners;
   rows.Bind(library, after, run_, std::max(limit, 0));
-  while (rows.Step()) add(rows.Int(0), rows.String(1));
+  while (rows.Step()) add(rows.Int(0), rows.String(1), rows.Int(2));
   rows.Reset();
   if (auto read = EndWrite("listing whose permissions are to be read"); !read) {
     return Fail(read.error());

@@ -182,6 +182,19 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
     }
     use(found);
   }
+  // Directory groups that stand in site groups, by the site group they stand in.
+  sqlite::Statement nested(*db_, R"sql(
+    SELECT m.kind, m.id FROM group_info gi JOIN member m ON m.member_set = gi.member_set
+    WHERE gi.kind = 'site_group' AND gi.read_run = ?1 AND gi.to_run IS NULL AND m.id <> ''
+      AND m.kind IN ('group', 'group_owners') ORDER BY gi.key, m.ord)sql");
+  nested.Bind(run_);
+  found.group.site_id.clear();
+  while (nested.Step()) {
+    found.group.kind =
+        nested.Text(0) == "group" ? GroupRef::Kind::kMembers : GroupRef::Kind::kOwners;
+    found.group.id = nested.String(1);
+    use(found);
+  }
   return EndWrite("looking for the groups in the permissions");
 }
 

@@ -10,7 +10,7 @@ constexpr std::array<bool, 256> kPlain = [] {
   for (char c = '0'; c <= '9'; ++c) plain[static_cast<unsigned char>(c)] = true;
   for (char c = 'a'; c <= 'z'; ++c) plain[static_cast<unsigned char>(c)] = true;
   for (char c = 'A'; c <= 'Z'; ++c) plain[static_cast<unsigned char>(c)] = true;
-  for (const char c : std::string_view("-._~!$&'()*+,;=:@")) {
+  for (const char c : std::string_view("-._~!$'()*+,;=:@")) {
     plain[static_cast<unsigned char>(c)] = true;
   }
   return plain;

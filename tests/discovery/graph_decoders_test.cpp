@@ -1,6 +1,6 @@
 #include "discovery/graph_decoders.h"
 
-#include "discovery/rest_flags.h"
+#include "discovery/list_pages.h"
 #include "discovery/scope_method.h"
 #include "tests/catch.h"
 
@@ -98,15 +98,15 @@ TEST_CASE("The list behind a drive is told by either spelling, or by the drive's
   CHECK(page->items[2].list_id == "c81d5b66-90f3-4e2b-b6a7-58e3f1d2a013");
 }
 
-TEST_CASE("Item flags that are not all there are no answer") {
-  const auto whole = DecodeItemFlags(
+TEST_CASE("List items without all their flags are no answer") {
+  const auto whole = DecodeListItems(
       R"({"value":[{"ID":1,"HasUniqueRoleAssignments":true},{"Id":2,"HasUniqueRoleAssignments":false}],"odata.nextLink":"n"})");
   REQUIRE(whole);
-  CHECK(whole->items[0].unique);
+  CHECK(whole->items[0].owns_scope);
   CHECK(whole->items[1].id == 2);
-  CHECK_FALSE(whole->items[1].unique);
+  CHECK_FALSE(whole->items[1].owns_scope);
   CHECK(whole->next_link == "n");
-  CHECK_FALSE(DecodeItemFlags(R"({"value":[{"ID":1}]})"));
+  CHECK_FALSE(DecodeListItems(R"({"value":[{"ID":1}]})"));
 }
 
 TEST_CASE("The sharing facet is trusted only on positive proof") {
