@@ -81,8 +81,8 @@ Result<AuditOutcome> Audit::Run() {
   auto tokens = MakeTokenSource(config_.auth, http_);
   if (!tokens) return Fail(std::move(tokens.error()));
   tokens_ = std::move(*tokens);
-  service_.emplace(io_, http_, *tokens_, Audiences(config_.graph.base_url, config_.tenant_url),
-                   options_.patience);
+  service_.emplace(io_, concurrency_, http_, *tokens_,
+                   Audiences(config_.graph.base_url, config_.tenant_url), options_.patience);
 
   asio::cancellation_signal stop;
   bool interrupted = false;
@@ -120,7 +120,11 @@ Result<AuditOutcome> Audit::Run() {
     if (aborted) return Fail(std::move(*aborted));
     return outcome;
   }
-  auto summary = Summarise(outcome.interrupted ? "interrupted" : aborted ? "failed" : "");
+  const bool whole = !outcome.interrupted && !aborted;
+  if (whole) {
+    if (auto settled = store_->Settle(); !settled) return Fail(settled.error());
+  }
+  auto summary = Summarise(whole ? "" : outcome.interrupted ? "interrupted" : "failed");
   if (!summary) return Fail(aborted ? std::move(*aborted) : std::move(summary.error()));
   outcome.summary = std::move(*summary);
   outcome.aborted = std::move(aborted);
@@ -225,12 +229,11 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.finished_at = UtcText(std::chrono::system_clock::now());
   s.duration_seconds = std::chrono::duration<double>(SteadyClock::now() - started_).count();
   s.counts = *counts;
+  // What the configuration leaves out is no gap: it was asked for, and counts as skipped.
+  std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
   s.gaps = std::move(*gaps);
   s.scope_methods = std::move(*methods);
-  const bool whole = std::all_of(s.gaps.begin(), s.gaps.end(), [](const Gap& gap) {
-    return gap.state == CoverageState::kSkipped;
-  });
-  s.status = !status.empty() ? status : whole ? "complete" : "partial";
+  s.status = !status.empty() ? status : s.gaps.empty() ? "complete" : "partial";
 
   const ApiCounters& api = service_->counters();
   s.api.http_requests = http_.counters().requests;

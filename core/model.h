@@ -63,14 +63,12 @@ struct DriveItem {
   std::string parent_id;  // Empty for the root.
   std::string name;
   std::string modified;
-  std::string etag;
   std::string unique_id;           // sharepointIds.listItemUniqueId, lower case
   std::int64_t size = -1;          // bytes, -1 where not told
   std::int64_t list_item_id = -1;  // sharepointIds.listItemId
   Kind kind = Kind::kUnknown;
   bool is_root = false;
   bool deleted = false;
-  bool shared_changed = false;
   SharedFacet shared = SharedFacet::kAbsent;
 };
 
@@ -103,7 +101,8 @@ struct Grant {
   std::string link_type;   // "view", "edit", …
   std::string link_expires_at;
   std::optional<bool> link_has_password;
-  std::vector<std::string> link_people;  // Directory ids, sorted.
+  std::vector<std::string> link_people;   // Directory ids, sorted.
+  std::vector<std::string> link_invited;  // Addresses of people without a directory id, sorted.
 
   std::string source;  // "graph" or "rest"
   bool inherited =

@@ -17,7 +17,7 @@ constexpr const char* kPrefer =
 // What the audit stores, and no more: pages are the bulk of what an audit downloads.
 constexpr std::string_view kFields =
     "id,name,parentReference,root,folder,file,package,deleted,shared,size,lastModifiedDateTime,"
-    "sharepointIds,eTag";
+    "sharepointIds";
 
 constexpr int kMaxRestarts = 3;
 constexpr int kMaxPagesAhead = 2;  // pages waiting for the store while the next one is read

@@ -96,7 +96,6 @@ DriveItem ReadItem(const json::Element& entry) {
   item.id = json::Text(entry, "id");
   item.name = json::Text(entry, "name");
   item.modified = json::Text(entry, "lastModifiedDateTime");
-  item.etag = json::Text(entry, "eTag");
   item.size = json::Int(entry, "size").value_or(-1);
   if (const auto parent = json::Find(entry, "parentReference"))
     item.parent_id = json::Text(*parent, "id");
@@ -111,7 +110,6 @@ DriveItem ReadItem(const json::Element& entry) {
   }
   item.is_root = json::Has(entry, "root");
   item.deleted = json::Has(entry, "deleted");
-  item.shared_changed = json::Bool(entry, "@microsoft.graph.sharedChanged").value_or(false);
   item.shared = ReadShared(entry);
   return item;
 }

@@ -69,9 +69,12 @@ Task<void> SiteWalk::WalkTargets() {
       co_await Enter(std::move(*site), std::nullopt);
       continue;
     }
-    Site refused;  // Unknown, but wanted: it belongs in the ledger.
-    refused.id = refused.web_url = Trimmed(target);
+    Site refused;  // Wanted, so it belongs in the ledger.
+    refused.web_url = Trimmed(target);
     refused.name = refused.web_url;
+    refused.id =
+        co_await parts_.store.Do([&](AuditStore& store) { return store.SiteAt(refused.web_url); });
+    if (refused.id.empty()) refused.id = refused.web_url;  // Never seen: its address must do.
     ++parts_.progress.sites_found;
     ++parts_.progress.sites_done;
     const Oid oid =
@@ -187,7 +190,7 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     found.push_back(std::move(one));
   }
   for (FoundContainer& one : found) {
-    one.site_url = Trimmed(site.web_url);
+    one.site_url = EncodedUrl(Trimmed(site.web_url));
     one.facts = facts;
     co_await parts_.found.Send(std::move(one));
   }

@@ -31,7 +31,7 @@ struct FoundContainer {
   Oid oid = 0;
   Drive drive;               // of a library
   std::optional<List> list;  // a generic list
-  std::string site_url;      // without a trailing slash
+  std::string site_url;      // encoded, without a trailing slash
   std::shared_ptr<const SiteFacts> facts;
 
   // SharePoint said that it owns no scope of its own; false also where nobody told.

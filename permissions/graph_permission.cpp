@@ -83,7 +83,6 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
 void ReadPeople(const Element& entry, Grant& grant) {
   std::string_view key =
       json::Has(entry, "grantedToIdentitiesV2") ? "grantedToIdentitiesV2" : "grantedToIdentities";
-  std::vector<std::string> addresses;
   json::Each(entry, key, [&](const Element& identity) {
     for (const std::string_view kind : {"user", "group", "siteUser"}) {
       const auto who = json::Find(identity, kind);
@@ -95,16 +94,13 @@ void ReadPeople(const Element& entry, Grant& grant) {
       const std::string address =
           FirstOf({json::Text(*who, "email"), json::Text(*who, "loginName")});
       if (!address.empty()) {
-        addresses.push_back(address);
+        grant.link_invited.push_back(address);
         return;
       }
     }
   });
   std::sort(grant.link_people.begin(), grant.link_people.end());
-  std::sort(addresses.begin(), addresses.end());
-  for (const std::string& address : addresses) {
-    grant.principal_email += (grant.principal_email.empty() ? "" : ";") + address;
-  }
+  std::sort(grant.link_invited.begin(), grant.link_invited.end());
 }
 
 Role RoleOfLinkType(std::string_view type) {

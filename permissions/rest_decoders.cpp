@@ -161,20 +161,14 @@ Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
   });
 }
 
-Result<Page<RestSiteUser>> DecodeSiteUsers(std::string_view body) {
-  return DecodePage<RestSiteUser>(body, [](const Element& entry) {
-    RestSiteUser user;
-    user.id = Number(entry, "Id");
-    user.login = json::Text(entry, "LoginName");
-    user.directory_id = DirectoryIdOf(entry);
-    return user;
-  });
+std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title) {
+  return Lower(owner_title) == "system account" ? ParseLinkGroup(title) : std::nullopt;
 }
 
-std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title) {
+std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title) {
   constexpr std::string_view kPrefix = "sharinglinks.";
   const std::string lower = Lower(title);
-  if (!lower.starts_with(kPrefix) || Lower(owner_title) != "system account") return std::nullopt;
+  if (!lower.starts_with(kPrefix)) return std::nullopt;
   const auto first = lower.find('.', kPrefix.size());
   const auto second = first == std::string::npos ? first : lower.find('.', first + 1);
   if (second == std::string::npos) return std::nullopt;

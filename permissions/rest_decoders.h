@@ -27,19 +27,10 @@ struct RestSiteGroup {
   std::vector<Member> members;
 };
 
-// A site user's number to its directory id.
-struct RestSiteUser {
-  RestSiteUser() = default;
-  std::string id;            // number
-  std::string directory_id;  // AadObjectId; empty where the row has none
-  std::string login;
-};
-
 Result<bool> DecodeFlag(std::string_view body);  // {"value": true}
 Result<Page<Grant>> DecodeRoleAssignments(std::string_view body);
 Result<Page<RestList>> DecodeRestLists(std::string_view body);
 Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body);
-Result<Page<RestSiteUser>> DecodeSiteUsers(std::string_view body);
 
 // Of a hidden link group's title "SharingLinks.{itemUniqueId}.{Kind}.{linkId}"; nothing for others.
 // Anyone may give a group such a title: only the system's own count (permissions.md 7.4).
@@ -47,6 +38,8 @@ struct LinkGroupTitle {
   LinkGroupTitle() = default;
   std::string item_unique_id, kind, link_id;  // ids in lower case
 };
+// The system's name is localised, so where caution asks for it the title alone may do.
+std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title);
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title);
 
 }  // namespace spa

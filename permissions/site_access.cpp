@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "core/http/url.h"
+
 namespace spa {
 namespace {
 
 std::string ApiOf(const Site& site) {
-  std::string url = site.web_url;
+  std::string url = EncodedUrl(site.web_url);
   while (url.ends_with('/')) url.pop_back();
   return url + "/_api/web";
 }
@@ -98,9 +100,8 @@ Task<Result<std::vector<std::string>>> SiteAccess::ReadGroups(Site site) {
   if (!groups) co_return Fail(std::move(groups.error()));
   std::vector<std::string> linked;
   for (const RestSiteGroup& group : *groups) {
-    if (const auto link = ParseLinkGroup(group.title, group.owner_title)) {
-      linked.push_back(link->item_unique_id);
-    }
+    // A false one costs a second look at its drive; a missed one could hide a scope.
+    if (const auto link = ParseLinkGroup(group.title)) linked.push_back(link->item_unique_id);
     GroupRef ref;
     ref.kind = GroupRef::Kind::kSiteGroup;
     ref.id = group.id;

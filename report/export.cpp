@@ -77,7 +77,7 @@ class GrantCells {
         rows_(exporter.db(), R"sql(
           SELECT g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login,
                  g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at,
-                 g.link_has_password, g.link_people, g.source
+                 g.link_has_password, g.link_people, g.source, g.link_invited
           FROM scope s JOIN acl_grant g ON g.acl = s.acl
           WHERE s.oid = ?1 AND s.from_run <= ?2 AND (s.to_run IS NULL OR s.to_run > ?2)
             AND g.role <> 'none' ORDER BY g.ord)sql"),
@@ -122,7 +122,8 @@ class GrantCells {
                    rows_.IsNull(at) ? std::nullopt : std::optional(rows_.Int(at) != 0));
       ++at;
       format_.List(cell, column++, rows_.Text(at++));
-      text();  // source
+      text();                                          // source
+      format_.List(cell, column++, rows_.Text(at++));  // link_invited
       bytes += cell.size();
       cells.push_back(std::move(cell));
     }
@@ -146,7 +147,7 @@ Status ExportPermissions(const ExportOptions& options, int fd) {
                                          "principal_name", "principal_login", "principal_email",
                                          "role",           "levels",          "link_scope",
                                          "link_type",      "link_expires_at", "link_has_password",
-                                         "link_people",    "source"},
+                                         "link_people",    "source",          "link_invited"},
                                fd);
   if (!opened) return Fail(opened.error());
   Exporter& exporter = **opened;

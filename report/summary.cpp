@@ -142,7 +142,7 @@ class Table {
 }  // namespace
 
 double CoveragePercent(const StoreCounts& counts) {
-  if (counts.discovered == 0) return 100;
+  if (counts.discovered == 0) return 0;
   return 100.0 * static_cast<double>(counts.read + counts.inherited + counts.skipped) /
          static_cast<double>(counts.discovered);
 }
@@ -194,11 +194,6 @@ std::string ToTable(const RunSummary& s, std::size_t max_gaps) {
                            {counts.links, "links"},
                            {counts.external, "external"},
                            {counts.anonymous, "anonymous"}});
-  table.Numbers("Findings", {{s.findings.critical, "critical"},
-                             {s.findings.high, "high"},
-                             {s.findings.medium, "medium"},
-                             {s.findings.low, "low"},
-                             {s.findings.info, "info"}});
   table.Numbers("Requests", {{s.api.http_requests, "HTTP"},
                              {s.api.graph_requests, "Graph"},
                              {s.api.sharepoint_requests, "SharePoint"},

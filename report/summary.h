@@ -55,7 +55,7 @@ struct RunSummary {
 };
 
 // Objects in the state read, inherited or skipped (which was asked for), of all discovered;
-// 100 where there are none.
+// 0 where there are none: nothing was looked at.
 double CoveragePercent(const StoreCounts& counts);
 
 std::string ToJson(const RunSummary& summary);  // One object on one line, with its newline.

@@ -38,7 +38,7 @@ std::uint32_t TenantBuilder::AddCollection(int number, bool personal) {
         t_.directory_.UserAt(static_cast<std::uint32_t>(number) % t_.directory_.user_count());
     std::string local = Lower(owner.upn);
     std::replace_if(
-        local.begin(), local.end(), [](char c) { return c == '@' || c == '.'; }, '_');
+        local.begin(), local.end(), [](char c) { return c == '@' || c == '.' || c == '#'; }, '_');
     const auto dot = spec_.host.find('.');
     web.host = spec_.host.substr(0, dot) + "-my" + spec_.host.substr(dot);
     web.name = local;

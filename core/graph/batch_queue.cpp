@@ -176,6 +176,7 @@ Task<void> BatchQueue::Send(Parts parts) {
   request.url = graph_.base_url() + "/$batch";
   request.headers = {{"Accept", "application/json"}, {"Content-Type", "application/json"}};
   request.family = family_;
+  request.envelope = true;
   request.units = 0;
   request.what =
       fmt::format("a batch of {} reads, the first {}", parts.size(), parts[0]->read.what);
@@ -209,6 +210,7 @@ Task<void> BatchQueue::Send(Parts parts) {
     PartAnswer& answer = answers[i];
     const auto& part = parts[i];
     if (answer.status >= 200 && answer.status < 300) {
+      gate.Progress();
       BatchAnswer body;
       body.body = std::move(answer.body);
       Settle(part, std::move(body));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMaxFailures = 6;  // answers that were broken: 5xx, resets, unreadable bodies
 constexpr int kMaxRedirects = 5;
+constexpr std::size_t kLargeBody = 64 * 1024;
 
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 307 || status == 308;
@@ -69,9 +70,11 @@ Error PatienceError(std::string_view what, std::chrono::seconds patience) {
       "run again later or with a longer --patience; what was read so far is kept");
 }
 
-ServiceClient::ServiceClient(asio::io_context& io, HttpClient& http, TokenSource& tokens,
-                             Audiences audiences, std::chrono::seconds patience)
+ServiceClient::ServiceClient(asio::io_context& io, ConcurrencyManager& concurrency,
+                             HttpClient& http, TokenSource& tokens, Audiences audiences,
+                             std::chrono::seconds patience)
     : io_(io),
+      concurrency_(concurrency),
       http_(http),
       tokens_(tokens),
       audiences_(std::move(audiences)),
@@ -118,9 +121,14 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       failure = std::move(answer.error());
       failure->message = request.what + ": " + failure->message;
     } else if (answer->status >= 200 && answer->status < 300) {
-      const Status accepted = accept(*answer);
+      Status accepted;
+      if (answer->body.size() < kLargeBody) {
+        accepted = accept(*answer);
+      } else {
+        accepted = co_await concurrency_.RunCpu([&] { return accept(*answer); });
+      }
       if (accepted) {
-        family.Progress();
+        if (!request.envelope) family.Progress();
         co_return std::move(*answer);
       }
       if (accepted.error().code != ErrorCode::kMalformed) co_return Fail(accepted.error());

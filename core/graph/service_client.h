@@ -61,16 +61,18 @@ struct ServiceRequest {
   std::string body;
   std::string what;  // for messages: "reading the sites of the tenant"
   Family family = Family::kSharePoint;
-  int units = 1;  // resource units each time it is sent
+  int units = 1;          // resource units each time it is sent
+  bool envelope = false;  // of a batch: its success says nothing about what is inside
 };
 
 class ServiceClient {
  public:
-  // Looks into a 2xx answer; kMalformed means: not a whole answer, ask again.
+  // Looks into a 2xx answer; kMalformed means: not a whole answer, ask again. Large answers are
+  // looked at on a worker thread, while the request waits.
   using Accept = std::function<Status(const HttpResponse&)>;
 
-  ServiceClient(asio::io_context& io, HttpClient& http, TokenSource& tokens, Audiences audiences,
-                std::chrono::seconds patience);
+  ServiceClient(asio::io_context& io, ConcurrencyManager& concurrency, HttpClient& http,
+                TokenSource& tokens, Audiences audiences, std::chrono::seconds patience);
 
   [[nodiscard]] Task<Result<HttpResponse>> Exchange(ServiceRequest request, Accept accept);
 
@@ -83,6 +85,7 @@ class ServiceClient {
 
  private:
   asio::io_context& io_;
+  ConcurrencyManager& concurrency_;
   HttpClient& http_;
   TokenSource& tokens_;
   Audiences audiences_;

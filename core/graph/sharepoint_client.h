@@ -17,8 +17,6 @@ namespace spa {
 
 class SharePointClient {
  public:
-  static constexpr std::size_t kMaxParts = 100;  // of one multipart batch (permissions.md 3.6)
-
   explicit SharePointClient(ServiceClient& service) : service_(service) {}
 
   // `url` is absolute: the web's URL with "/_api/…" behind it, or a link the service gave.

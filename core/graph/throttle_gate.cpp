@@ -25,11 +25,13 @@ void ThrottleGate::PauseFor(std::chrono::duration<double> time) {
   // A thousandth more, so that a service which rounds does not see us early.
   const auto pause =
       std::chrono::ceil<std::chrono::milliseconds>(time) + std::chrono::milliseconds(2);
-  not_before_ = std::max(not_before_, Clock::now() + pause);
+  const auto now = Clock::now();
+  if (!throttled_since_) throttled_since_ = now;
+  not_before_ = std::max(not_before_, now + pause);
 }
 
 bool ThrottleGate::Exhausted() const {
-  return std::max(not_before_, Clock::now()) - last_progress_ > patience_;
+  return throttled_since_ && std::max(not_before_, Clock::now()) - *throttled_since_ > patience_;
 }
 
 std::chrono::duration<double> ThrottleGate::Remaining() const {

@@ -3,7 +3,8 @@
 // workers).
 //
 // Threads: the io_context's thread.
-// Patience: Blocked() tells when no request has succeeded for so long that the run should give up.
+// Patience: Exhausted() tells when nothing has succeeded for so long since the first pause that the
+// run should give up. Time in which nothing was asked does not count.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -26,7 +27,8 @@ class ThrottleGate {
   bool open() const { return Clock::now() >= not_before_; }
 
   void PauseFor(std::chrono::duration<double> time);
-  void Progress() { last_progress_ = Clock::now(); }
+  // A request succeeded: patience begins anew.
+  void Progress() { throttled_since_.reset(); }
 
   // True when the pause in force ends later than the patience allows.
   bool Exhausted() const;
@@ -37,7 +39,7 @@ class ThrottleGate {
   asio::any_io_executor executor_;
   std::chrono::seconds patience_;
   Clock::time_point not_before_{};
-  Clock::time_point last_progress_ = Clock::now();
+  std::optional<Clock::time_point> throttled_since_;  // the first pause since the last success
 };
 
 // Retry-After as seconds: an integer, a decimal or an HTTP date (graph.md 6.1). Negative and

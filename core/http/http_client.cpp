@@ -28,6 +28,7 @@ struct Transfer {
   HttpRequest request;
   HttpResponse response;
   char error_text[CURL_ERROR_SIZE] = {};
+  bool sent = false;
   std::function<void(CURLcode)> done;
 
   ~Transfer() { curl_slist_free_all(header_list); }
@@ -42,6 +43,14 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
   }
   body.append(data, bytes);
   return bytes;
+}
+
+// Called before the request goes out, also when libcurl means to send it once more.
+int BeforeSending(void* user, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (transfer.sent) return CURL_PREREQFUNC_ABORT;
+  transfer.sent = true;
+  return CURL_PREREQFUNC_OK;
 }
 
 std::string_view Trim(std::string_view text) {
@@ -144,6 +153,8 @@ class HttpClient::Engine {
     curl_easy_setopt(e, CURLOPT_WRITEDATA, &t);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &OnHeader);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, &t);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, &BeforeSending);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, &t);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, Version());
     if (!options_.ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, options_.ca_file.c_str());
     if (!options_.user_agent.empty()) {
@@ -307,7 +318,10 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
   if (code != CURLE_OK) {
     ++counters_.failures;
     const Url url = SplitUrl(transfer->request.url);
-    const char* text = transfer->error_text[0] ? transfer->error_text : curl_easy_strerror(code);
+    const char* text = code == CURLE_ABORTED_BY_CALLBACK
+                           ? "the connection was closed before an answer came"
+                       : transfer->error_text[0] ? transfer->error_text
+                                                 : curl_easy_strerror(code);
     Error error(ErrorCode::kUnreachable,
                 fmt::format("no whole answer from {}: {}", url.authority, text));
     error.http_status = transfer->response.status;

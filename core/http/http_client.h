@@ -3,7 +3,8 @@
 // Does: HTTP/1.1 and HTTP/2, TLS with the system's trust store or a CA file, gzip, proxies from
 // the environment (https_proxy, no_proxy), kept-alive connections, timeouts, cancellation.
 // Does not: follow redirects (a redirect is an answer like any other: whoever holds a token
-// decides where it may go), retry, or add credentials.
+// decides where it may go), repeat a request (libcurl would, in silence, where a kept-alive
+// connection broke; then nothing would be counted right), or add credentials.
 //
 // Threads: the io_context's thread only.
 // Lifetime: must outlive every Send.

@@ -48,6 +48,21 @@ Url SplitUrl(std::string_view text) {
   return url;
 }
 
+std::string EncodedUrl(std::string_view url) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  constexpr std::string_view kUnfit = " #\"<>\\^`{|}";
+  std::string out;
+  out.reserve(url.size());
+  for (const unsigned char c : url) {
+    if (c <= ' ' || c >= 0x7f || kUnfit.find(static_cast<char>(c)) != std::string_view::npos) {
+      out += {'%', kHex[c >> 4], kHex[c & 15]};
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  return out;
+}
+
 bool IsLoopbackHost(std::string_view host) {
   const bool digits = std::all_of(host.begin(), host.end(),
                                   [](unsigned char c) { return std::isdigit(c) || c == '.'; });

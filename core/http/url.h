@@ -17,6 +17,10 @@ struct Url {
 
 Url SplitUrl(std::string_view text);
 
+// The URL with what cannot stand in one percent-encoded: spaces, "#", quotes, control and non-ASCII
+// bytes. Addresses of sites come encoded or raw (graph.md 7.11); a "%" is left as it is.
+std::string EncodedUrl(std::string_view url);
+
 // 127.0.0.0/8, ::1 and localhost.
 bool IsLoopbackHost(std::string_view host);
 

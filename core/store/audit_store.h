@@ -100,6 +100,10 @@ class AuditStore {
   // Takes the run lock (kBusy with pid, host and run id of the holder; a lock whose process is dead
   // on this host is taken over and that run marked interrupted).
   virtual Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) = 0;
+  // Everything was read: what this run did not see is closed, inheriting webs and lists find their
+  // owner. Call before Counts of a run that is going to end complete or partial; FinishRun does it
+  // where nobody did.
+  virtual Status Settle() = 0;
   virtual Status FinishRun(const std::string& status, const std::string& summary_json) = 0;
   virtual Result<std::vector<RunInfo>> Runs() = 0;
   // `id` empty: the latest run that is complete or partial.
@@ -110,6 +114,8 @@ class AuditStore {
   // --- what discovery finds (all within the current run) ---
   // Insert or refresh; the parent of a subsite must have been put before it.
   virtual Result<Oid> PutSite(const Site& site) = 0;
+  // Graph id of the site that an earlier run knew at this address (no trailing slash); else empty.
+  virtual Result<std::string> SiteAt(const std::string& url) = 0;
   virtual Result<Oid> PutDrive(Oid site, const Drive& drive) = 0;  // The library object.
   virtual Result<Oid> PutList(Oid site, const List& list) = 0;
 

@@ -11,7 +11,7 @@ namespace {
 auto Tied(const Grant& g) {
   return std::tie(g.grant_id, g.principal_type, g.principal_id, g.principal_login, g.role,
                   g.principal_name, g.principal_email, g.levels, g.link_scope, g.link_type,
-                  g.link_expires_at, g.link_has_password, g.link_people, g.source);
+                  g.link_expires_at, g.link_has_password, g.link_people, g.link_invited, g.source);
 }
 
 auto Tied(const Member& m) {

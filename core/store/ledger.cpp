@@ -52,8 +52,13 @@ Status SqliteStore::PutGap(const Gap& gap) {
 
 Result<std::vector<Gap>> SqliteStore::Gaps(RunNo run) {
   std::vector<Gap> gaps;
-  sqlite::Statement rows(
-      *db_, "SELECT oid, url, state, reason, remedy FROM gap WHERE run = ? ORDER BY url, seq");
+  sqlite::Statement rows(*db_, R"sql(
+    SELECT g.oid, CASE WHEN g.url <> '' THEN g.url ELSE (
+             SELECT coalesce(o.url, p.url || '/' || coalesce(o.url_segment, o.name))
+             FROM object o LEFT JOIN object p ON p.oid = o.parent AND p.to_run IS NULL
+             WHERE o.oid = g.oid AND o.to_run IS NULL) END AS object_url,
+           g.state, g.reason, g.remedy
+    FROM gap g WHERE g.run = ? ORDER BY object_url, g.seq)sql");
   rows.Bind(run);
   while (rows.Step()) {
     Gap gap;

@@ -87,6 +87,19 @@ Result<Oid> SqliteStore::PutSite(const Site& site) {
   return row.oid;
 }
 
+Result<std::string> SqliteStore::SiteAt(const std::string& url) {
+  std::string id;
+  auto& find = db_->Get(
+      "SELECT e.graph_id FROM container c CROSS JOIN object o ON o.oid = c.oid JOIN entity e ON "
+      "e.oid = o.oid WHERE o.to_run IS NULL AND o.type = 0 AND o.url = ? AND e.graph_id <> o.url");
+  if (find.Bind(url).Step()) id = find.String(0);
+  find.Reset();
+  if (auto read = EndWrite(fmt::format("looking for the site {}", url)); !read) {
+    return Fail(read.error());
+  }
+  return id;
+}
+
 Result<Oid> SqliteStore::PutDrive(Oid site, const Drive& drive) {
   if (auto begun = StartWrite(); !begun) return Fail(begun.error());
   Container row;

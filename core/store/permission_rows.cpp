@@ -41,14 +41,16 @@ std::int64_t AclOf(sqlite::Database& db, std::span<const Grant> given) {
   db.Get("INSERT INTO acl(hash) VALUES (?)").Bind(sqlite::Blob{hash}).Run();
   const std::int64_t acl = db.LastInsertId();
   auto& insert =
-      db.Get("INSERT INTO acl_grant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      db.Get("INSERT INTO acl_grant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   int ord = 0;
   for (const Grant& g : grants) {
     const std::string levels = JsonList(g.levels), people = JsonList(g.link_people);
+    const std::string invited = JsonList(g.link_invited);
     insert
         .Bind(acl, ord++, g.grant_id, Name(g.principal_type), g.principal_id, g.principal_name,
               g.principal_login, g.principal_email, Name(g.role), levels, OrNull(g.link_scope),
-              OrNull(g.link_type), OrNull(g.link_expires_at), g.link_has_password, people, g.source)
+              OrNull(g.link_type), OrNull(g.link_expires_at), g.link_has_password, people, g.source,
+              invited)
         .Run();
   }
   return acl;

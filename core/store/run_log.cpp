@@ -128,6 +128,7 @@ Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::s
     return Fail(begun.error());
   }
   run_ = number;
+  settled_ = false;
   broken_.reset();
   if (auto attached = AttachStage(*db_); !attached) {
     (void)FinishRun("failed", "");
@@ -136,12 +137,18 @@ Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::s
   return FindRun(id);
 }
 
+Status SqliteStore::Settle() {
+  settled_ = true;
+  if (auto begun = StartWrite(); !begun) return begun;
+  CloseUnseenContainers();
+  ResolveContainerScopes();
+  return EndWrite("settling what the run saw");
+}
+
 Status SqliteStore::FinishRun(const std::string& status, const std::string& summary_json) {
   if (run_ == 0) return Fail(ErrorCode::kInternal, "no run to finish");
-  if (!broken_ && (status == "complete" || status == "partial")) {
-    if (auto begun = StartWrite(); !begun) return begun;
-    CloseUnseenContainers();
-    ResolveContainerScopes();
+  if (!broken_ && !settled_ && (status == "complete" || status == "partial")) {
+    if (auto settled = Settle(); !settled) return settled;
   }
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
   db_->Get("UPDATE run SET status = ?, finished_at = ?, summary_json = ? WHERE number = ?")

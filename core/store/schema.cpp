@@ -44,6 +44,7 @@ CREATE TABLE acl_grant(
   principal_login TEXT NOT NULL, principal_email TEXT NOT NULL, role TEXT NOT NULL,
   levels TEXT NOT NULL, link_scope TEXT, link_type TEXT, link_expires_at TEXT,
   link_has_password INTEGER, link_people TEXT NOT NULL, source TEXT NOT NULL,
+  link_invited TEXT NOT NULL,
   PRIMARY KEY(acl, ord)) WITHOUT ROWID;
 
 CREATE TABLE scope(
@@ -115,7 +116,7 @@ CREATE VIEW v_permissions AS
   SELECT o.site_url, o.object_type, o.object_id, o.object_url, o.inherits, o.scope_object_id,
          g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login,
          g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at,
-         g.link_has_password, g.link_people, g.source, o.oid
+         g.link_has_password, g.link_people, g.source, g.link_invited, o.oid
   FROM latest_scope s
   JOIN v_objects o ON o.oid = s.oid AND o.scope_oid = s.oid
   JOIN acl_grant g ON g.acl = s.acl AND g.role <> 'none';

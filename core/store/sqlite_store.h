@@ -26,12 +26,14 @@ class SqliteStore final : public AuditStore {
   ~SqliteStore() override;  // A run that was not finished is interrupted.
 
   Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) override;
+  Status Settle() override;
   Status FinishRun(const std::string& status, const std::string& summary_json) override;
   Result<std::vector<RunInfo>> Runs() override;
   Result<RunInfo> FindRun(const std::string& id) override;
   Status Commit() override;
 
   Result<Oid> PutSite(const Site& site) override;
+  Result<std::string> SiteAt(const std::string& url) override;
   Result<Oid> PutDrive(Oid site, const Drive& drive) override;
   Result<Oid> PutList(Oid site, const List& list) override;
 
@@ -94,6 +96,7 @@ class SqliteStore final : public AuditStore {
                 std::string_view reason, std::string_view remedy);
 
   std::unique_ptr<sqlite::Database> db_;
+  bool settled_ = false;
   RunNo run_ = 0;  // 0: none begun.
   std::optional<Error> broken_;
   std::unordered_map<Oid, Stage> stages_;

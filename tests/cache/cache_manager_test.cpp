@@ -219,7 +219,7 @@ TEST_CASE("S4-22: turned off, every lookup loads, also side by side, and no look
   CHECK(stats.total.entries == 0);
 }
 
-TEST_CASE("A kind opened twice is one cache; opened with another type it is a bug") {
+TEST_CASE("A kind opened twice is one cache, opened with another type it is a bug") {
   CacheManager caches({});
   Tenant tenant;
   AskAll(caches.Open<std::string>(CacheKind::kGroupMembers), tenant, {1});

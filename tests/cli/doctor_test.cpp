@@ -68,7 +68,7 @@ TEST_CASE("consent to single sites is enough for those sites only") {
   CHECK(CheckRoles(Api::kGraph, roles, config).front().state == CheckState::kWarning);
 }
 
-TEST_CASE("clocks may be a minute apart; five minutes break sign-in") {
+TEST_CASE("clocks may be a minute apart, five minutes break sign-in") {
   const auto there = system_clock::from_time_t(1767323045);  // 2026-01-02 03:04:05 UTC
   const auto [offset, state] = GENERATE(table<std::chrono::seconds, CheckState>({
       {0s, CheckState::kOk},

@@ -1,7 +1,6 @@
 #include "core/config/config_document.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -203,8 +202,7 @@ TEST_CASE("a shown configuration holds what was set, and on demand the defaults 
 }
 
 TEST_CASE("docs/configuration.md holds the table of keys as it is") {
-  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  std::ifstream file(root / "docs/configuration.md");
+  std::ifstream file(SPA_SOURCE_DIR "/docs/configuration.md");
   std::ostringstream text;
   text << file.rdbuf();
 

@@ -79,6 +79,8 @@ TEST_CASE("Patience is exhausted when the pause ends later than it allows") {
   CHECK_FALSE(gate.Exhausted());
   gate.PauseFor(120s);
   CHECK(gate.Exhausted());
+  gate.Progress();
+  CHECK_FALSE(gate.Exhausted());
 }
 
 }  // namespace

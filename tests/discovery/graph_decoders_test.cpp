@@ -46,12 +46,6 @@ TEST_CASE(
   CHECK(OnlyItem(R"({"id":"1","root":{}})").is_root);
 }
 
-TEST_CASE("sharedChanged is true as a boolean and as a word") {
-  CHECK(OnlyItem(R"({"id":"1","@microsoft.graph.sharedChanged":true})").shared_changed);
-  CHECK(OnlyItem(R"({"id":"1","@microsoft.graph.sharedChanged":"True"})").shared_changed);
-  CHECK_FALSE(OnlyItem(R"({"id":"1","@microsoft.graph.sharedChanged":"False"})").shared_changed);
-}
-
 TEST_CASE("A delta page without any link, a truncated one and an HTML page are asked for again") {
   for (const char* body : {R"({"value":[]})", R"({"value":[{"id":"1"},{"id":)", "<html></html>", "",
                            R"({"error":{"code":"x"}})", R"([])"}) {

@@ -79,7 +79,8 @@ TEST_CASE("A link's scope decides its audience, and the people it was sent to st
   CHECK(link.link_expires_at == "2026-12-31T00:00:00Z");
   CHECK(link.link_has_password == true);
   CHECK(link.link_people == std::vector<std::string>{"a1", "b2"});
-  CHECK(link.principal_email == "lee@partner.example");
+  CHECK(link.link_invited == std::vector<std::string>{"lee@partner.example"});
+  CHECK(link.principal_email.empty());
 }
 
 TEST_CASE("A link that gives nothing is evidence, not access") {
@@ -91,7 +92,7 @@ TEST_CASE("A link that gives nothing is evidence, not access") {
             .role == Role::kNone);
 }
 
-TEST_CASE("A link without roles takes the role of its type; one without a scope stays unknown") {
+TEST_CASE("A link without roles takes the role of its type, one without a scope stays unknown") {
   const Grant link = OnlyGrant(R"({"id":"x","link":{"type":"edit"}})");
   CHECK(link.role == Role::kWrite);
   CHECK(link.link_scope.empty());

@@ -99,16 +99,17 @@ TEST_CASE("An export of permissions has the contract's fields in the contract's 
         "\"principal_name\":\"\",\"principal_login\":\"\",\"principal_email\":\"\","
         "\"role\":\"read\",\"levels\":[\"Contribute\",\"Read\"],\"link_scope\":\"users\","
         "\"link_type\":\"view\",\"link_expires_at\":\"2026-12-31T00:00:00Z\","
-        "\"link_has_password\":true,\"link_people\":[\"p1\",\"p2\"],\"source\":\"graph\"}\n");
+        "\"link_has_password\":true,\"link_people\":[\"p1\",\"p2\"],\"source\":\"graph\",\"link_"
+        "invited\":[]}\n");
 
   auto csv = From(path);
   csv.format = ExportOptions::Format::kCsv;
   CHECK(Exported(ExportPermissions, csv) ==
         "site_url,object_type,object_id,object_url,inherits,scope_object_id,grant_id,"
         "principal_type,principal_id,principal_name,principal_login,principal_email,role,levels,"
-        "link_scope,link_type,link_expires_at,link_has_password,link_people,source\r\n"
+        "link_scope,link_type,link_expires_at,link_has_password,link_people,source,link_invited\r\n"
         "https://t/sites/s,site,site,https://t/sites/s,false,site,link,link,link,,,,read,"
-        "Contribute;Read,users,view,2026-12-31T00:00:00Z,true,p1;p2,graph\r\n");
+        "Contribute;Read,users,view,2026-12-31T00:00:00Z,true,p1;p2,graph,\r\n");
 }
 
 TEST_CASE("Two databases with the same content give the same bytes, whatever order it came in") {

@@ -57,8 +57,8 @@ TEST_CASE("Children that come before their parents are linked by id") {
   f.Finish();
 
   CHECK(f.Urls() == Strings{"https://t/sites/s/Docs/Q1%20%E2%80%93%20report",
-                            "https://t/sites/s/Docs/Q1%20%E2%80%93%20report/Sub%20&%20Co",
-                            "https://t/sites/s/Docs/Q1%20%E2%80%93%20report/Sub%20&%20Co/"
+                            "https://t/sites/s/Docs/Q1%20%E2%80%93%20report/Sub%20%26%20Co",
+                            "https://t/sites/s/Docs/Q1%20%E2%80%93%20report/Sub%20%26%20Co/"
                             "plan%20%231.txt"});
   CHECK(f.Scopes() == Strings{"a>a", "b>a", "c>a"});
   CHECK(f.Query("SELECT parent_id FROM v_objects WHERE object_id IN ('a', 'b', 'c') "
@@ -365,7 +365,7 @@ TEST_CASE("Drives that are staged side by side do not mix") {
                             "https://t/sites/s/Other/c"});
 }
 
-TEST_CASE("What a finished listing no longer names is gone; below a failed one it is stale") {
+TEST_CASE("What a finished listing no longer names is gone, below a failed one it is stale") {
   Fixture f;
   FillDrive(*f.store, f.library, {Root("root"), File("a", "root", "a")});
   f.Finish();

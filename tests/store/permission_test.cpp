@@ -78,7 +78,7 @@ TEST_CASE("Every field of a grant but the mark tells sets apart") {
   CHECK(Rows(f.path, "SELECT count(*) FROM acl") == Strings{"16"});
 }
 
-TEST_CASE("An owner whose permissions stay keeps its row; a change begins a new one") {
+TEST_CASE("An owner whose permissions stay keeps its row, a change begins a new one") {
   Fixture f;
   Must(f.store->PutScope(f.list, std::vector{UserGrant("a")}));
   f.Finish();
