@@ -58,6 +58,7 @@ struct Response {
   const char* route = "unknown";
   int units = 0;  // graph.md 6.1 for Graph, 6.2 for the directory
   int batch_parts = 0;
+  std::vector<std::string> part_waits;  // parts of it that were told to wait
 
   // Faults to act out on the socket.
   int delay_ms = 0;

@@ -112,20 +112,28 @@ Response Service::Graph(const Request& request) {
       return response;
     }
   }
-  return graph_.Handle(request, [this](const Request& part) { return GraphPart(part); });
+  std::vector<std::string> waits;
+  Response response =
+      graph_.Handle(request, [&](const Request& part) { return GraphPart(part, waits); });
+  response.part_waits = std::move(waits);
+  return response;
 }
 
-Response Service::GraphPart(const Request& part) {
+Response Service::GraphPart(const Request& part, std::vector<std::string>& waits) {
   Response response = graph_.Handle(part, nullptr);
   if (response.family != Family::kDirectory) response.family = FamilyOf(part);
-  traffic_.JudgePart(part, response);
+  traffic_.JudgePart(part, response, waits);
   return response;
 }
 
 Response Service::SharePoint(const Request& request) {
   const Bearer bearer = login_.Check(request, true);
   if (bearer == Bearer::kGood) {
-    return rest_.Handle(request, [this](const Request& part) { return SharePointPart(part); });
+    std::vector<std::string> waits;
+    Response response =
+        rest_.Handle(request, [&](const Request& part) { return SharePointPart(part, waits); });
+    response.part_waits = std::move(waits);
+    return response;
   }
   Response response;
   response.family = Family::kSharePoint;
@@ -144,10 +152,10 @@ Response Service::SharePoint(const Request& request) {
   return response;
 }
 
-Response Service::SharePointPart(const Request& part) {
+Response Service::SharePointPart(const Request& part, std::vector<std::string>& waits) {
   Response response = rest_.Handle(part, nullptr);
   response.family = Family::kSharePoint;
-  traffic_.JudgePart(part, response);
+  traffic_.JudgePart(part, response, waits);
   return response;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "simulator/graph_service.h"
 #include "simulator/http.h"
@@ -35,9 +36,9 @@ class Service {
  private:
   Response Route(const Request& request);
   Response Graph(const Request& request);
-  Response GraphPart(const Request& part);
+  Response GraphPart(const Request& part, std::vector<std::string>& waits);
   Response SharePoint(const Request& request);
-  Response SharePointPart(const Request& part);
+  Response SharePointPart(const Request& part, std::vector<std::string>& waits);
   Response Control(const Request& request);
   std::string CountersJson();
 

@@ -76,7 +76,8 @@ std::uint64_t Traffic::Arrive(const Request& request, Family family) {
   const std::lock_guard lock(mutex_);
   ++counters_.http_requests;
   counters_.peak_in_flight = std::max(counters_.peak_in_flight, ++counters_.in_flight);
-  NoteReturn(request, family);
+  if (Clock::now() < quiet_until_[QuietIndex(family)]) ++counters_.requests_while_throttled;
+  NoteReturn(request);
   return next_number_++;
 }
 
@@ -86,13 +87,11 @@ void Traffic::Leave(std::size_t bytes) {
   counters_.bytes_sent += bytes;
 }
 
-void Traffic::NoteReturn(const Request& request, Family family) {
-  const auto now = Clock::now();
-  if (now < quiet_until_[QuietIndex(family)]) ++counters_.requests_while_throttled;
+void Traffic::NoteReturn(const Request& request) {
   if (waits_.empty()) return;
   const auto found = waits_.find(UrlKey(request));
   if (found == waits_.end()) return;
-  if (now < found->second) ++counters_.early_retries;
+  if (Clock::now() < found->second) ++counters_.early_retries;
   waits_.erase(found);
 }
 
@@ -122,8 +121,8 @@ void Traffic::Judge(const Request& request, std::uint64_t number, Response& resp
         Throttle(request, number, 429, faults_.retry_after_seconds, response);
       } else if (Chance(number, k503, faults_.rate_503)) {
         Throttle(request, number, 503, faults_.retry_after_seconds, response);
-      } else {
-        Break(number, response);
+      } else if (Break(number, response)) {
+        for (const auto& key : response.part_waits) waits_.erase(key);  // Nobody heard of them.
       }
     }
   }
@@ -136,15 +135,17 @@ void Traffic::Judge(const Request& request, std::uint64_t number, Response& resp
   Log(request, number, response);
 }
 
-void Traffic::JudgePart(const Request& part, Response& response) {
+void Traffic::JudgePart(const Request& part, Response& response, std::vector<std::string>& waits) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t number = next_part_++;
-  NoteReturn(part, response.family);
+  // Sent together with its neighbours, so one of those being throttled says nothing about it.
+  NoteReturn(part);
   Charge(response, number, part);
-  if (OverBudget(response, number, part)) return;
-  if (faults_.batch_parts && Chance(number, k429, faults_.rate_429)) {
+  if (!OverBudget(response, number, part) && faults_.batch_parts &&
+      Chance(number, k429, faults_.rate_429)) {
     Throttle(part, number, 429, faults_.retry_after_seconds, response);
   }
+  if (response.status == 429) waits.push_back(UrlKey(part));
 }
 
 void Traffic::Charge(Response& response, std::uint64_t, const Request&) {
@@ -228,7 +229,7 @@ void Traffic::Throttle(const Request& request, std::uint64_t number, int status,
   quiet = std::max(quiet, until);
 }
 
-void Traffic::Break(std::uint64_t number, Response& response) {
+bool Traffic::Break(std::uint64_t number, Response& response) {
   if (Chance(number, k500, faults_.rate_500)) {
     ++counters_.gateway_errors;
     Replace(response, 500, "application/json",
@@ -254,7 +255,11 @@ void Traffic::Break(std::uint64_t number, Response& response) {
   } else if (Chance(number, kSlow, faults_.rate_slow)) {
     ++counters_.slow_bodies;
     response.piece_delay_ms = faults_.slow_ms;
+    return false;
+  } else {
+    return false;
   }
+  return true;
 }
 
 void Traffic::Log(const Request& request, std::uint64_t number, const Response& response) {

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "simulator/http.h"
 #include "simulator/tenant_spec.h"
@@ -33,7 +34,7 @@ struct TrafficCounters {
   std::uint64_t gateway_errors = 0;  // 500, 502, 504 sent as faults
   std::uint64_t resets = 0, truncations = 0, html_answers = 0, slow_bodies = 0;
   std::uint64_t early_retries = 0;             // came back before their Retry-After had passed
-  std::uint64_t requests_while_throttled = 0;  // anything sent while its service had said wait
+  std::uint64_t requests_while_throttled = 0;  // HTTP requests while their service had said wait
   std::uint64_t bytes_sent = 0;
   int in_flight = 0, peak_in_flight = 0;
 };
@@ -46,8 +47,9 @@ class Traffic {
   std::uint64_t Arrive(const Request& request, Family family);
   // Puts budget and faults on the answer: it may become another answer altogether.
   void Judge(const Request& request, std::uint64_t number, Response& response);
-  // The same for one part of a batch, which has no number of its own.
-  void JudgePart(const Request& part, Response& response);
+  // The same for one part of a batch, which has no number of its own. Where the part is told to
+  // wait, what it waits under is added to `waits`: Judge forgets it if the batch's answer is lost.
+  void JudgePart(const Request& part, Response& response, std::vector<std::string>& waits);
   void Leave(std::size_t bytes);
 
   TrafficCounters counters() const;
@@ -65,14 +67,14 @@ class Traffic {
   using Waits = std::unordered_map<std::string, Clock::time_point>;
 
   bool Chance(std::uint64_t number, std::uint64_t salt, double rate) const;
-  void NoteReturn(const Request& request, Family family);
+  void NoteReturn(const Request& request);
   void Charge(Response& response, std::uint64_t number, const Request& request);
   bool OverBudget(Response& response, std::uint64_t number, const Request& request);
   bool UseWindow(Window& window, std::chrono::milliseconds length, int limit, Response& response,
                  std::uint64_t number, const Request& request);
   void Throttle(const Request& request, std::uint64_t number, int status, double seconds,
                 Response& response);
-  void Break(std::uint64_t number, Response& response);
+  bool Break(std::uint64_t number, Response& response);  // whether the answer is lost
   void Log(const Request& request, std::uint64_t number, const Response& response);
 
   mutable std::mutex mutex_;
