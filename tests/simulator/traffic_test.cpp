@@ -43,6 +43,39 @@ TEST_CASE("A repeat before Retry-After has passed is written down, another URL i
   REQUIRE(traffic.counters().requests_while_throttled == 2);
 }
 
+TEST_CASE("A part told to wait is early when it comes back, unless the answer was lost") {
+  const bool lost = GENERATE(false, true);
+  INFO("lost: " << lost);
+  Traffic traffic(1, Always(&FaultSpec::rate_429));
+  const Request batch("POST", "/v1.0/$batch"), part("GET", "/v1.0/a");
+  const auto number = traffic.Arrive(batch, Family::kGraph);
+  Response inner, outer;
+  outer.body = "{}";
+  traffic.JudgePart(part, inner, outer.part_waits);
+  REQUIRE(inner.status == 429);
+  traffic.set_faults(lost ? Always(&FaultSpec::rate_reset) : FaultSpec());
+  traffic.Judge(batch, number, outer);
+
+  std::vector<std::string> waits;
+  traffic.JudgePart(part, inner = Response(), waits);
+
+  REQUIRE(traffic.counters().early_retries == (lost ? 0 : 1));
+}
+
+TEST_CASE("Parts of one batch are not sent against each other's advice") {
+  Traffic traffic(1, Always(&FaultSpec::rate_429));
+  traffic.Arrive(Request("POST", "/v1.0/$batch"), Family::kGraph);
+  std::vector<std::string> waits;
+  Response first, second;
+  traffic.JudgePart(Request("GET", "/v1.0/a"), first, waits);
+  traffic.JudgePart(Request("GET", "/v1.0/b"), second, waits);
+  REQUIRE(traffic.counters().requests_while_throttled == 0);
+
+  traffic.Arrive(Request("POST", "/v1.0/$batch"), Family::kGraph);
+
+  REQUIRE(traffic.counters().requests_while_throttled == 1);
+}
+
 TEST_CASE("A wait of nothing is over at once") {
   FaultSpec faults = Always(&FaultSpec::rate_429);
   faults.retry_after_seconds = 0;
