@@ -22,9 +22,7 @@ struct AuditOptions {
 
   Config config;              // Checked; --sites, --max-sites and the like are already in it.
   bool no_cache = false;      // Neither cache level nor coalescing, for the comparison run.
-  std::string mode = "auto";  // "full", "incremental", or "auto": incremental where it is possible
   std::chrono::seconds patience{15 * 60};  // Without progress, before a throttled run gives up.
-  int verbosity = 0;                       // Number of -v
   bool quiet = false;                      // No progress, no heartbeat.
 };
 

@@ -28,8 +28,6 @@ Result<AuditOptions> Options(const Flags& flags, const Place& place) {
   if (auto ready = PrepareForAudit(*loaded, {}); !ready) return Fail(ready.error());
   AuditOptions options;
   options.config = std::move(loaded->config);
-  options.mode = "full";  // The simulated tenant moves to another port each time.
-  options.verbosity = flags.verbosity;
   options.quiet = flags.quiet;
   return options;
 }

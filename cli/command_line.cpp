@@ -114,6 +114,11 @@ class Grammar {
     audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
         ->type_name("DURATION")
         ->capture_default_str();
+    // What later versions deliver is taken, so that it can be refused by name, but not advertised.
+    for (const char* name : {"--incremental", "--resume", "--dry-run", "--fail-on", "--record",
+                             "--replay", "--max-age"}) {
+      audit->get_option(name)->group("");
+    }
     Common(audit);
     AllKeys(audit);
   }

@@ -120,9 +120,7 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   command.metrics_file = flags.metrics_file;
   command.run.config = std::move(loaded.config);
   command.run.no_cache = flags.no_cache;
-  command.run.mode = flags.full ? "full" : "auto";
   command.run.patience = *patience;
-  command.run.verbosity = flags.verbosity;
   command.run.quiet = flags.quiet;
   return command;
 }

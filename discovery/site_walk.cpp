@@ -55,7 +55,14 @@ Task<void> SiteWalk::WalkTenant() {
   GraphRead read("/sites/getAllSites", "listing the sites of the tenant", /*units=*/2);
   for (;;) {
     auto page = co_await parts_.graph.Get(read, &DecodeSites);
-    if (!page) throw RunAborted(std::move(page.error()));
+    if (!page) {
+      if (page.error().code == ErrorCode::kForbidden) {
+        page.error().remedy =
+            "grant Graph Sites.Read.All with admin consent, or name the sites with --sites "
+            "(Sites.Selected)";
+      }
+      throw RunAborted(std::move(page.error()));
+    }
     for (Site& site : page->items) co_await Enter(std::move(site), std::nullopt);
     if (page->next_link.empty()) co_return;
     read.path = std::move(page->next_link);

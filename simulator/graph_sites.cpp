@@ -111,7 +111,7 @@ Response GraphService::Sites(const Request& request, const Segments& path) {
   const Web& found = t_.webs()[*web];
   if (found.state != SiteState::kOpen) {
     Response refusal = SiteRefusal(found);
-    refusal.units = 1;
+    refusal.units = next < path.size() ? 2 : 1;  // As if it had been answered.
     refusal.route = "graph site refused";
     return refusal;
   }

@@ -21,6 +21,8 @@ Status WritePrivate(const std::string& path, const std::string& text) {
     return Fail(ErrorCode::kStorage,
                 fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   };
+  std::error_code ignored;  // Opening the file tells.
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return failed();
   Status status;

@@ -23,7 +23,7 @@ Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mo
     if (auto migrated = Migrate(**db, steps); !migrated) return Fail(migrated.error());
     (*db)->Exec("PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;");
   }
-  (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;");
+  (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -8192;");
   AddUrlSegmentFunction(**db);
   if (auto opened = (*db)->Check("opening the audit database"); !opened) {
     return Fail(opened.error());

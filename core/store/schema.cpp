@@ -283,7 +283,7 @@ Status AttachStage(sqlite::Database& db) {
   db.Exec("ATTACH " + Quoted(path) + " AS stage");
   db.Exec(
       "PRAGMA stage.journal_mode = OFF; PRAGMA stage.synchronous = OFF;"
-      "PRAGMA stage.locking_mode = EXCLUSIVE; PRAGMA stage.cache_size = -16384;");
+      "PRAGMA stage.locking_mode = EXCLUSIVE; PRAGMA stage.cache_size = -4096;");
   db.Exec(kStageTables);
   return db.Check("making the staging area of the audit database");
 }

@@ -207,14 +207,11 @@ TEST_CASE("audit's options become checked values") {
                                   Complete(), {}, true);
 
   REQUIRE(checked.has_value());
-  CHECK(checked->run.mode == "full");
   CHECK(checked->run.no_cache);
   CHECK(checked->min_coverage == 99.5);
   CHECK(checked->run.patience == std::chrono::seconds(90));
-  CHECK(checked->run.verbosity == 1);
   CHECK(checked->output_format == "table");
   CHECK(CheckAudit(Parsed({"audit"}), Complete(), {}, false)->output_format == "json");
-  CHECK(CheckAudit(Parsed({"audit"}), Complete(), {}, false)->run.mode == "auto");
   CHECK(CheckAudit(Parsed({"audit"}), Complete(), {}, false)->run.patience ==
         std::chrono::minutes(15));
 }
