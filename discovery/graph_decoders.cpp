@@ -3,34 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
+#include "core/ascii.h"
 #include "core/encoding.h"
 #include "core/graph/json.h"
 
 namespace spa {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
-// The envelope of every collection: {"value":[…], "@odata.nextLink"|"@odata.deltaLink": …}.
-template <class T, class Read>
-Result<Page<T>> DecodePage(std::string_view body, Read read) {
-  const auto root = json::Parse(body);
-  if (!root) return Fail(root.error());
-  Page<T> page;
-  const bool listed = json::Each(
-      *root, "value", [&](const json::Element& entry) { page.items.push_back(read(entry)); });
-  if (!listed) return Fail(ErrorCode::kMalformed, "the answer holds no list of values");
-  page.next_link = json::Text(*root, "@odata.nextLink");
-  page.delta_link = json::Text(*root, "@odata.deltaLink");
-  return page;
-}
 
 std::string LastPart(std::string_view url) {
   while (url.ends_with('/')) url.remove_suffix(1);
@@ -64,14 +43,14 @@ Drive ReadDrive(const json::Element& entry) {
   drive.web_url = json::Text(entry, "webUrl");
   drive.type = json::Text(entry, "driveType");
   drive.system = json::Has(entry, "system");
-  if (const auto ids = SharePointIds(entry)) drive.list_id = Lower(json::Text(*ids, "listId"));
+  if (const auto ids = SharePointIds(entry)) drive.list_id = AsciiLower(json::Text(*ids, "listId"));
   if (drive.list_id.empty()) drive.list_id = ListIdOfDrive(drive.id);
   return drive;
 }
 
 List ReadList(const json::Element& entry) {
   List list;
-  list.id = Lower(json::Text(entry, "id"));
+  list.id = AsciiLower(json::Text(entry, "id"));
   list.web_url = json::Text(entry, "webUrl");
   list.name = json::Text(entry, "displayName");
   if (list.name.empty()) list.name = json::Text(entry, "name");
@@ -101,7 +80,7 @@ DriveItem ReadItem(const json::Element& entry) {
     item.parent_id = json::Text(*parent, "id");
   if (const auto ids = SharePointIds(entry)) {
     item.list_item_id = json::Int(*ids, "listItemId").value_or(-1);
-    item.unique_id = Lower(json::Text(*ids, "listItemUniqueId"));
+    item.unique_id = AsciiLower(json::Text(*ids, "listItemUniqueId"));
   }
   if (json::Has(entry, "folder") || json::Has(entry, "package")) {
     item.kind = DriveItem::Kind::kFolder;

@@ -14,31 +14,23 @@ constexpr int kFolderType = 1;  // FileSystemObjectType
 }  // namespace
 
 Result<Page<ListItem>> DecodeListItems(std::string_view body) {
-  const auto root = json::Parse(body);
-  if (!root) return Fail(root.error());
-  Page<ListItem> page;
   bool whole = true;
-  const bool listed = json::Each(*root, "value", [&](const json::Element& entry) {
+  auto page = DecodePage<ListItem>(body, [&](const json::Element& entry) {
+    ListItem item;
     auto id = json::Int(entry, "ID");
     if (!id) id = json::Int(entry, "Id");
     const auto unique = json::Bool(entry, "HasUniqueRoleAssignments");
-    if (!id || !unique) {
-      whole = false;
-      return;
-    }
-    ListItem item;
-    item.id = *id;
-    item.owns_scope = *unique;
+    whole = whole && id && unique;
+    item.id = id.value_or(0);
+    item.owns_scope = unique.value_or(false);
     item.folder = json::Int(entry, "FileSystemObjectType") == kFolderType;
     item.name = json::Text(entry, "FileLeafRef");
     item.path = json::Text(entry, "FileRef");
-    page.items.push_back(std::move(item));
+    return item;
   });
-  if (!listed || !whole) {
+  if (page && !whole) {
     return Fail(ErrorCode::kMalformed, "the answer lacks the items' HasUniqueRoleAssignments");
   }
-  page.next_link = json::Text(*root, "odata.nextLink");
-  if (page.next_link.empty()) page.next_link = json::Text(*root, "@odata.nextLink");
   return page;
 }
 

@@ -1,17 +1,11 @@
 #include "permissions/claim.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "core/ascii.h"
 
 namespace spa {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
 
 struct Form {
   std::string_view prefix;
@@ -40,7 +34,7 @@ constexpr Form kForms[] = {
 }  // namespace
 
 Claim ParseClaim(std::string_view login) {
-  const std::string lower = Lower(login);
+  const std::string lower = AsciiLower(login);
   Claim claim;
   for (const Form& form : kForms) {
     if (!lower.starts_with(form.prefix)) continue;
@@ -62,11 +56,11 @@ Claim ParseClaim(std::string_view login) {
 }
 
 bool EqualLogins(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && Lower(a) == Lower(b);
+  return a.size() == b.size() && AsciiLower(a) == AsciiLower(b);
 }
 
 bool IsGuestName(std::string_view user_principal_name) {
-  return Lower(user_principal_name).find("#ext#") != std::string::npos;
+  return AsciiLower(user_principal_name).find("#ext#") != std::string::npos;
 }
 
 }  // namespace spa

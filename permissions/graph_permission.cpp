@@ -162,14 +162,7 @@ Grant ReadPermission(const Element& entry) {
 }  // namespace
 
 Result<Page<Grant>> DecodePermissions(std::string_view body) {
-  const auto root = json::Parse(body);
-  if (!root) return Fail(root.error());
-  Page<Grant> page;
-  const bool listed = json::Each(
-      *root, "value", [&](const Element& entry) { page.items.push_back(ReadPermission(entry)); });
-  if (!listed) return Fail(ErrorCode::kMalformed, "the answer holds no list of permissions");
-  page.next_link = json::Text(*root, "@odata.nextLink");
-  return page;
+  return DecodePage<Grant>(body, ReadPermission);
 }
 
 }  // namespace spa

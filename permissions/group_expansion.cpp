@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
+#include "core/ascii.h"
 #include "core/graph/json.h"
 #include "permissions/claim.h"
 
@@ -16,13 +16,6 @@ constexpr int kMaxLookups = 400;  // waiting at once: twenty full batches of mis
 constexpr std::string_view kFields =
     "id,displayName,userPrincipalName,mail,userType,accountEnabled";
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
 // Every use, in order, without a copy of the group's name for each.
 struct Uses {
   std::vector<GroupRef> groups;
@@ -32,10 +25,7 @@ struct Uses {
 }  // namespace
 
 Result<Page<Member>> DecodeMembers(std::string_view body) {
-  const auto root = json::Parse(body);
-  if (!root) return Fail(root.error());
-  Page<Member> page;
-  const bool listed = json::Each(*root, "value", [&](const json::Element& entry) {
+  return DecodePage<Member>(body, [](const json::Element& entry) {
     Member member;
     member.id = json::Text(entry, "id");
     const std::string_view type = json::Text(entry, "@odata.type");
@@ -43,14 +33,11 @@ Result<Page<Member>> DecodeMembers(std::string_view body) {
     member.name = json::Text(entry, "displayName");
     member.login = json::Text(entry, "userPrincipalName");
     member.email = json::Text(entry, "mail");
-    member.user_type = Lower(json::Text(entry, "userType"));
+    member.user_type = AsciiLower(json::Text(entry, "userType"));
     if (member.user_type.empty() && IsGuestName(member.login)) member.user_type = "guest";
     member.account_enabled = json::Bool(entry, "accountEnabled");
-    page.items.push_back(std::move(member));
+    return member;
   });
-  if (!listed) return Fail(ErrorCode::kMalformed, "the answer holds no list of members");
-  page.next_link = json::Text(*root, "@odata.nextLink");
-  return page;
 }
 
 GroupExpansion::GroupExpansion(Parts parts, asio::any_io_executor executor)

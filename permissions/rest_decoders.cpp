@@ -1,8 +1,8 @@
 #include "permissions/rest_decoders.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "core/ascii.h"
 #include "core/encoding.h"
 #include "core/graph/json.h"
 #include "permissions/claim.h"
@@ -16,33 +16,13 @@ using json::Element;
 constexpr int kSharePointGroup = 8;                      // PrincipalType (permissions.md 3.5)
 constexpr int kGuestKind = 1, kRestrictedGuestKind = 9;  // RoleTypeKind of Limited Access
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
-template <class T, class Read>
-Result<Page<T>> DecodePage(std::string_view body, Read read) {
-  const auto root = json::Parse(body);
-  if (!root) return Fail(root.error());
-  Page<T> page;
-  const bool listed =
-      json::Each(*root, "value", [&](const Element& entry) { page.items.push_back(read(entry)); });
-  if (!listed) return Fail(ErrorCode::kMalformed, "the answer holds no list of values");
-  page.next_link = json::Text(*root, "odata.nextLink");
-  if (page.next_link.empty()) page.next_link = json::Text(*root, "@odata.nextLink");
-  return page;
-}
-
 // {"NameId": "…"} or the id itself.
 std::string DirectoryIdOf(const Element& entry) {
   const auto id = json::Find(entry, "AadObjectId");
   if (!id) return {};
   std::string_view text;
-  if (id->get_string().get(text) == simdjson::SUCCESS) return Lower(text);
-  return Lower(json::Text(*id, "NameId"));
+  if (id->get_string().get(text) == simdjson::SUCCESS) return AsciiLower(text);
+  return AsciiLower(json::Text(*id, "NameId"));
 }
 
 std::string Number(const Element& entry, std::string_view key) {
@@ -142,7 +122,7 @@ Result<Page<Grant>> DecodeRoleAssignments(std::string_view body) {
 Result<Page<RestList>> DecodeRestLists(std::string_view body) {
   return DecodePage<RestList>(body, [](const Element& entry) {
     RestList list;
-    list.id = Lower(json::Text(entry, "Id"));
+    list.id = AsciiLower(json::Text(entry, "Id"));
     list.owns_scope = json::Bool(entry, "HasUniqueRoleAssignments").value_or(false);
     list.item_count = json::Int(entry, "ItemCount").value_or(-1);
     return list;
@@ -162,12 +142,12 @@ Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
 }
 
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title) {
-  return Lower(owner_title) == "system account" ? ParseLinkGroup(title) : std::nullopt;
+  return AsciiLower(owner_title) == "system account" ? ParseLinkGroup(title) : std::nullopt;
 }
 
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title) {
   constexpr std::string_view kPrefix = "sharinglinks.";
-  const std::string lower = Lower(title);
+  const std::string lower = AsciiLower(title);
   if (!lower.starts_with(kPrefix)) return std::nullopt;
   const auto first = lower.find('.', kPrefix.size());
   const auto second = first == std::string::npos ? first : lower.find('.', first + 1);

@@ -1,7 +1,8 @@
 #include "permissions/rights.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "core/ascii.h"
 
 namespace spa {
 namespace {
@@ -35,15 +36,8 @@ constexpr Word kWords[] = {
     {"sp.restricted", Role::kRead},
 };
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
 Role RoleOfWord(std::string_view word) {
-  const std::string lower = Lower(word);
+  const std::string lower = AsciiLower(word);
   for (const Word& known : kWords) {
     if (lower.starts_with(known.prefix)) return known.role;
   }
@@ -86,7 +80,7 @@ Role RoleOfGraph(std::span<const std::string> roles) {
 }
 
 std::string LevelOfGraph(std::string_view role) {
-  return Lower(role.substr(0, 3)) == "sp." ? std::string(role.substr(3)) : std::string();
+  return AsciiLower(role.substr(0, 3)) == "sp." ? std::string(role.substr(3)) : std::string();
 }
 
 }  // namespace spa

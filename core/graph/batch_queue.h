@@ -45,17 +45,15 @@ class BatchQueue {
     co_return decoded;
   }
 
-  // Follows next links to the end, each page a part of some batch.
+  // Every page of a collection, each a part of some batch.
   template <class T>
   [[nodiscard]] Task<Result<std::vector<T>>> List(GraphRead read, Decoder<Page<T>> decode) {
-    std::vector<T> all;
-    for (;;) {
-      auto page = co_await Get(read, decode);
-      if (!page) co_return Fail(std::move(page.error()));
-      std::move(page->items.begin(), page->items.end(), std::back_inserter(all));
-      if (page->next_link.empty()) co_return std::move(all);
-      read.path = std::move(page->next_link);
-    }
+    std::string first = read.path;
+    return CollectPages<T>(std::move(first),
+                           [this, read = std::move(read), decode](std::string link) mutable {
+                             read.path = std::move(link);
+                             return Get(read, decode);
+                           });
   }
 
   // Held by whoever is going to add reads soon.

@@ -18,18 +18,6 @@
 
 namespace spa {
 
-// A part of a collection. Exactly as the service sent it: `next_link` may be there with no items,
-// and only its absence ends a listing (graph.md 4.2).
-template <class T>
-struct Page {
-  Page() = default;
-  std::vector<T> items;
-  std::string next_link, delta_link;
-};
-
-template <class T>
-using Decoder = Result<T> (*)(std::string_view body);
-
 struct GraphRead {
   GraphRead() = default;
   GraphRead(std::string path, std::string what, int units = 1, Family family = Family::kSharePoint)
@@ -47,29 +35,18 @@ class GraphClient {
 
   template <class T>
   [[nodiscard]] Task<Result<T>> Get(GraphRead read, Decoder<T> decode) {
-    Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
-    auto request = Request(read);
-    auto answer =
-        co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-          decoded = decode(response.body);
-          if (!decoded) return Fail(decoded.error());
-          return {};
-        });
-    if (!answer) co_return Fail(std::move(answer.error()));
-    co_return std::move(decoded);
+    return service_.Fetch(Request(read), decode);
   }
 
-  // Follows next links to the end. All or an Error: never a part.
+  // Every page of a collection.
   template <class T>
   [[nodiscard]] Task<Result<std::vector<T>>> List(GraphRead read, Decoder<Page<T>> decode) {
-    std::vector<T> all;
-    for (;;) {
-      auto page = co_await Get(read, decode);
-      if (!page) co_return Fail(std::move(page.error()));
-      std::move(page->items.begin(), page->items.end(), std::back_inserter(all));
-      if (page->next_link.empty()) co_return std::move(all);
-      read.path = std::move(page->next_link);
-    }
+    std::string first = read.path;
+    return CollectPages<T>(std::move(first),
+                           [this, read = std::move(read), decode](std::string link) mutable {
+                             read.path = std::move(link);
+                             return Get(read, decode);
+                           });
   }
 
   ServiceRequest Request(const GraphRead& read) const;

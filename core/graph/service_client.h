@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/auth/token_source.h"
+#include "core/graph/page.h"
 #include "core/graph/throttle_gate.h"
 #include "core/http/http_client.h"
 #include "core/http/url.h"
@@ -75,6 +76,21 @@ class ServiceClient {
                 TokenSource& tokens, Audiences audiences, std::chrono::seconds patience);
 
   [[nodiscard]] Task<Result<HttpResponse>> Exchange(ServiceRequest request, Accept accept);
+
+  // The answer as its decoder reads it. A body the decoder calls kMalformed is asked for again (a
+  // truncated page, an HTML page with status 200), so decoding belongs to the exchange.
+  template <class T>
+  [[nodiscard]] Task<Result<T>> Fetch(ServiceRequest request, Decoder<T> decode) {
+    Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
+    Accept accept = [&decoded, decode](const HttpResponse& response) -> Status {
+      decoded = decode(response.body);
+      if (!decoded) return Fail(decoded.error());
+      return {};
+    };
+    auto answer = co_await Exchange(std::move(request), std::move(accept));
+    if (!answer) co_return Fail(std::move(answer.error()));
+    co_return std::move(decoded);
+  }
 
   ThrottleGate& gate(Family family) {
     return family == Family::kDirectory ? directory_ : sharepoint_;

@@ -22,30 +22,17 @@ class SharePointClient {
   // `url` is absolute: the web's URL with "/_api/…" behind it, or a link the service gave.
   template <class T>
   [[nodiscard]] Task<Result<T>> Get(std::string url, std::string what, Decoder<T> decode) {
-    Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
-    ServiceRequest request = Request(std::move(url), std::move(what));
-    auto answer =
-        co_await service_.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-          decoded = decode(response.body);
-          if (!decoded) return Fail(decoded.error());
-          return {};
-        });
-    if (!answer) co_return Fail(std::move(answer.error()));
-    co_return std::move(decoded);
+    return service_.Fetch(Request(std::move(url), std::move(what)), decode);
   }
 
-  // Follows next links to the end. All or an Error: never a part.
+  // Every page of a collection.
   template <class T>
   [[nodiscard]] Task<Result<std::vector<T>>> List(std::string url, std::string what,
                                                   Decoder<Page<T>> decode) {
-    std::vector<T> all;
-    for (;;) {
-      auto page = co_await Get(url, what, decode);
-      if (!page) co_return Fail(std::move(page.error()));
-      std::move(page->items.begin(), page->items.end(), std::back_inserter(all));
-      if (page->next_link.empty()) co_return std::move(all);
-      url = std::move(page->next_link);
-    }
+    return CollectPages<T>(std::move(url),
+                           [this, what = std::move(what), decode](std::string link) {
+                             return Get(std::move(link), what, decode);
+                           });
   }
 
   ServiceClient& service() { return service_; }

@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/ascii.h"
+
 namespace spa {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
 
 std::string Port(const Url& url) {
   const auto colon = url.authority.rfind(':');
@@ -28,10 +23,10 @@ Url SplitUrl(std::string_view text) {
   Url url;
   const auto scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return url;
-  url.scheme = Lower(text.substr(0, scheme_end));
+  url.scheme = AsciiLower(text.substr(0, scheme_end));
   text.remove_prefix(scheme_end + 3);
   const auto authority_end = text.find_first_of("/?#\\");
-  url.authority = Lower(text.substr(0, authority_end));
+  url.authority = AsciiLower(text.substr(0, authority_end));
   url.path = authority_end == std::string_view::npos ? "" : std::string(text.substr(authority_end));
   if (url.path.empty() || url.path[0] != '/') url.path.insert(0, "/");
   if (url.authority.starts_with('[')) {
