@@ -10,6 +10,7 @@ ExitCode ExitCodeOf(ErrorCode code) {
     case ErrorCode::kForbidden:
       return ExitCode::kAuth;
     case ErrorCode::kUnreachable:
+    case ErrorCode::kUntrusted:
     case ErrorCode::kThrottled:
       return ExitCode::kUnreachable;
     case ErrorCode::kBusy:

@@ -19,6 +19,7 @@ enum class ErrorCode {
   kUsage,        // Arguments or configuration: exit 2.
   kAuth,         // Credentials or consent refused: exit 4.
   kUnreachable,  // Host never answered, or the connection broke for good: exit 5.
+  kUntrusted,    // The host's certificate is not trusted, for good: exit 5.
   kThrottled,    // Still throttled when patience ran out: exit 5.
   kNotFound,     // 404.
   kForbidden,    // 401 after a fresh token, or 403.

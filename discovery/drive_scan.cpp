@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/async/task_group.h"
+#include "core/log/log.h"
 #include "discovery/graph_decoders.h"
 #include "discovery/scope_method.h"
 
@@ -20,7 +21,7 @@ constexpr std::string_view kFields =
     "sharepointIds";
 
 constexpr int kMaxRestarts = 3;
-constexpr int kMaxPagesAhead = 2;  // pages waiting for the store while the next one is read
+constexpr int kMaxPagesAhead = 1;  // staged while the next is read; one, because the last page wins
 constexpr int kMaxRepeats = 3;     // a next link that leads to itself so often leads nowhere
 
 constexpr int kUnitsFirstScan =
@@ -51,6 +52,7 @@ Task<Result<std::string>> DriveScan::ReadDelta(const FoundContainer& found) {
   for (int restart = 0;; ++restart) {
     auto link = co_await ReadDeltaOnce(found, first);
     if (link || link.error().code != ErrorCode::kGone || restart == kMaxRestarts) co_return link;
+    log::Info("starting a drive anew: " + link.error().message);
     co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
     first = fresh;
   }
@@ -108,6 +110,8 @@ Task<ScopeMethod> DriveScan::DecideMethod(const FoundContainer& found) {
     });
   }
   if (HierarchyProven(evidence, contradictions)) co_return ScopeMethod::kDeltaHierarchy;
+  log::Debug(fmt::format("the sharing facet of {} proves nothing; looking otherwise",
+                         found.drive.web_url));
   if (evidence.items <= 1) co_return ScopeMethod::kItemPermissions;  // The root alone: read it.
   if (parts_.sharepoint && found.facts->rest && !found.drive.list_id.empty()) {
     ListPageUse use = [&](std::vector<ListItem> page) {

@@ -26,16 +26,24 @@ void Semaphore::Take() {
 
 void Semaphore::Release() {
   --in_use_;
-  if (waiters_.empty()) return;
-  Waiter* next = waiters_.front();
-  waiters_.pop_front();
-  next->granted = true;
-  Take();
-  next->timer.cancel();
+  Grant();
+}
+
+// Hands free permits to those who wait longest. They run again in a later turn of the loop, and
+// until then nobody may overtake them.
+void Semaphore::Grant() {
+  while (in_use_ < limit_ && !waiters_.empty()) {
+    Waiter* next = waiters_.front();
+    waiters_.pop_front();
+    next->granted = true;
+    ++waking_;
+    Take();
+    next->timer.cancel();
+  }
 }
 
 Task<Semaphore::Permit> Semaphore::Acquire() {
-  if (in_use_ < limit_ && waiters_.empty()) {
+  if (in_use_ < limit_ && waiters_.empty() && waking_ == 0) {
     Take();
     co_return Permit(this);
   }
@@ -46,7 +54,12 @@ Task<Semaphore::Permit> Semaphore::Acquire() {
     Semaphore& semaphore;
     Waiter& waiter;
     ~Leave() {
-      if (!waiter.granted) semaphore.waiters_.remove(&waiter);
+      if (waiter.granted) {
+        --semaphore.waking_;
+        semaphore.Grant();
+      } else {
+        semaphore.waiters_.remove(&waiter);
+      }
     }
   } leave{*this, waiter};
   boost::system::error_code woken;

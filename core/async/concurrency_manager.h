@@ -50,11 +50,13 @@ class Semaphore {
  private:
   struct Waiter;
   void Release();
+  void Grant();
   void Take();
 
   asio::any_io_executor executor_;
   int limit_;
   int in_use_ = 0;
+  int waking_ = 0;  // granted a permit, not yet running again: nobody overtakes them
   int peak_ = 0;
   std::list<Waiter*> waiters_;
 };

@@ -9,6 +9,7 @@
 
 #include "core/graph/json.h"
 #include "core/graph/service_error.h"
+#include "core/log/log.h"
 
 namespace spa {
 namespace {
@@ -221,7 +222,10 @@ Task<void> BatchQueue::Send(Parts parts) {
       ++service.counters().throttled;
       const auto wait = ParseRetryAfter(FindHeader(answer.headers, "Retry-After"),
                                         std::chrono::system_clock::now());
-      gate.PauseFor(wait.value_or(Backoff(part->failures)));
+      const auto pause = wait.value_or(Backoff(part->failures));
+      gate.PauseFor(pause);
+      log::Debug(fmt::format("{}: HTTP {} in a batch, pausing {:.1f} s", part->read.what,
+                             answer.status, pause.count()));
       if (gate.Exhausted()) {
         Settle(part, Fail(PatienceError(part->read.what, gate.patience())));
       } else {

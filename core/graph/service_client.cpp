@@ -6,6 +6,7 @@
 
 #include "core/encoding.h"
 #include "core/graph/service_error.h"
+#include "core/log/log.h"
 
 namespace spa {
 namespace {
@@ -120,6 +121,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     if (!answer) {
       failure = std::move(answer.error());
       failure->message = request.what + ": " + failure->message;
+      if (failure->code == ErrorCode::kUntrusted) co_return Fail(std::move(*failure));
     } else if (answer->status >= 200 && answer->status < 300) {
       Status accepted;
       if (answer->body.size() < kLargeBody) {
@@ -139,7 +141,10 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       ++counters_.throttled;
       const auto wait =
           ParseRetryAfter(answer->Header("Retry-After"), std::chrono::system_clock::now());
-      family.PauseFor(wait.value_or(Backoff(throttles)));
+      const auto pause = wait.value_or(Backoff(throttles));
+      family.PauseFor(pause);
+      log::Debug(fmt::format("{}: HTTP {}, pausing {:.1f} s", request.what, answer->status,
+                             pause.count()));
       ++throttles;
       if (family.Exhausted()) co_return Fail(PatienceError(request.what, family.patience()));
       continue;
@@ -156,6 +161,8 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       if (!IsPassing(answer->status)) co_return Fail(std::move(*failure));
     }
     if (++failures >= kMaxFailures) co_return Fail(std::move(*failure));
+    log::Debug(fmt::format("trying again: {}", failure->message),
+               {{"request_id", failure->request_id}});
     asio::steady_timer pause(io_,
                              std::chrono::ceil<std::chrono::milliseconds>(Backoff(failures - 1)));
     co_await pause.async_wait(asio::use_awaitable);

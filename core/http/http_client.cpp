@@ -326,6 +326,7 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
                 fmt::format("no whole answer from {}: {}", url.authority, text));
     error.http_status = transfer->response.status;
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+      error.code = ErrorCode::kUntrusted;
       error.remedy =
           "set tls.ca_file to the CA that signed this host's (or your proxy's) certificate";
     } else if (code == CURLE_COULDNT_RESOLVE_HOST) {

@@ -42,6 +42,34 @@ TEST_CASE("S4-21: ten tasks of 10 ms under a limit of five take at least two rou
   CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(20));
 }
 
+TEST_CASE("Permits go out in order of arrival, also to a newcomer while another is waking up") {
+  asio::io_context io;
+  Semaphore semaphore(io.get_executor(), 2);
+  std::vector<int> order;
+
+  RunTask(io,
+          [](asio::io_context& io, Semaphore& semaphore, std::vector<int>& order) -> Task<void> {
+            co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+              const auto take = [](Semaphore& semaphore, std::vector<int>& order,
+                                   int number) -> Task<void> {
+                auto permit = co_await semaphore.Acquire();
+                order.push_back(number);
+              };
+              auto first = co_await semaphore.Acquire();
+              auto second = co_await semaphore.Acquire();
+              group.Start(take(semaphore, order, 1));
+              co_await asio::post(io, asio::use_awaitable);  // The first is waiting now.
+              first = Semaphore::Permit();  // Granted to it, but it has not run yet …
+              second = Semaphore::Permit();
+              auto mine = co_await semaphore.Acquire();  // … when this one comes.
+              order.push_back(2);
+            });
+          }(io, semaphore, order));
+
+  CHECK(order == std::vector<int>{1, 2});
+  CHECK(semaphore.in_use() == 0);
+}
+
 TEST_CASE("A cancelled wait for a permit leaves no trace and loses no permit") {
   asio::io_context io;
   Semaphore semaphore(io.get_executor(), 1);
