@@ -126,10 +126,6 @@ inline std::size_t CostOf(const Site& s) {
   return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.root_id.capacity() +
          s.web_url.capacity() + s.name.capacity();
 }
-inline std::size_t CostOf(const Member& m) {
-  return sizeof m + m.id.capacity() + m.kind.capacity() + m.name.capacity() + m.login.capacity() +
-         m.email.capacity() + m.user_type.capacity();
-}
 
 // Names a group whose members are looked up, and spells it as a key:
 // "group:GUID", "group_owners:GUID", "site_group:SITE_ID:NUMBER".

@@ -12,7 +12,7 @@
 namespace spa {
 namespace {
 
-constexpr int kMaxLookups = 400;  // waiting at once: twenty full batches of misses
+constexpr int kMaxLookups = 100;  // waiting at once: five full batches of misses
 constexpr std::string_view kFields =
     "id,displayName,userPrincipalName,mail,userType,accountEnabled";
 
@@ -43,7 +43,7 @@ Result<Page<Member>> DecodeMembers(std::string_view body) {
 GroupExpansion::GroupExpansion(Parts parts, asio::any_io_executor executor)
     : parts_(parts),
       executor_(std::move(executor)),
-      members_(parts.cache.Open<std::vector<Member>>(CacheKind::kGroupMembers)) {}
+      members_(parts.cache.Open<PackedMembers>(CacheKind::kGroupMembers)) {}
 
 Task<void> GroupExpansion::Run() {
   Uses uses = co_await parts_.store.Do([](AuditStore& store) -> Result<Uses> {
@@ -69,15 +69,13 @@ Task<void> GroupExpansion::Run() {
 
 Task<void> GroupExpansion::LookUp(GroupRef group) {
   const std::string name = group.Key();
-  auto load = [this, group]() -> Task<Result<std::vector<Member>>> {
-    co_return co_await Load(group);
-  };
-  auto hit = co_await members_.GetOrLoad(CacheKey(CacheKind::kGroupMembers, name), load);
+  Loader<PackedMembers> load = [this, group] { return Load(group); };
+  auto hit = co_await members_.GetOrLoad(CacheKey(CacheKind::kGroupMembers, name), std::move(load));
   if (!stored_.insert(name).second) co_return;
   ++parts_.progress.groups_read;
   if (hit) {
     co_await parts_.store.Do(
-        [&](AuditStore& store) { return store.PutMembers(group, *hit->value); });
+        [&](AuditStore& store) { return store.PutMembers(group, hit->value->Unpack()); });
     co_return;
   }
   Error& error = hit.error();
@@ -95,7 +93,7 @@ Task<void> GroupExpansion::LookUp(GroupRef group) {
   }
 }
 
-Task<Result<std::vector<Member>>> GroupExpansion::Load(GroupRef group) {
+Task<Result<PackedMembers>> GroupExpansion::Load(GroupRef group) {
   const bool owners = group.kind == GroupRef::Kind::kOwners;
   GraphRead read(fmt::format("/groups/{}/{}?$select={}&$top=999", group.id,
                              owners ? "owners" : "transitiveMembers", kFields),
@@ -109,7 +107,7 @@ Task<Result<std::vector<Member>>> GroupExpansion::Load(GroupRef group) {
       std::unique(members->begin(), members->end(),
                   [](const Member& a, const Member& b) { return !a.id.empty() && a.id == b.id; }),
       members->end());
-  co_return members;
+  co_return PackedMembers(*members);
 }
 
 }  // namespace spa

@@ -14,6 +14,7 @@
 #include "core/graph/batch_queue.h"
 #include "core/run_progress.h"
 #include "core/store/store_writer.h"
+#include "permissions/packed_members.h"
 
 namespace spa {
 
@@ -36,11 +37,11 @@ class GroupExpansion {
 
  private:
   [[nodiscard]] Task<void> LookUp(GroupRef group);
-  [[nodiscard]] Task<Result<std::vector<Member>>> Load(GroupRef group);
+  [[nodiscard]] Task<Result<PackedMembers>> Load(GroupRef group);
 
   Parts parts_;
   asio::any_io_executor executor_;
-  Cache<std::vector<Member>> members_;
+  Cache<PackedMembers> members_;
   std::set<std::string> stored_;  // groups that this run has entered already
 };
 

@@ -39,15 +39,17 @@ TEST_CASE("A large audit asks hardly more than the cheapest one would", "[large]
 }
 
 TEST_CASE("Memory does not grow with the number of items", "[large]") {
-  const auto peak = [](const std::string& preset) {
-    const Tenant tenant(Large(preset, kCertificate));
+  const auto peak = [](const std::string& preset, Words set) {
+    const Tenant tenant(Large(preset, kCertificate, std::move(set)));
     const auto summary = tenant.Summary();
-    WARN(preset << ": " << summary["duration_seconds"] << " s, peak "
-                << summary["peak_rss_bytes"].get<double>() / 1e6 << " MB");
+    WARN(preset << ", " << summary["objects"]["files"] << " files: " << summary["duration_seconds"]
+                << " s, peak " << summary["peak_rss_bytes"].get<double>() / 1e6 << " MB");
     return summary["peak_rss_bytes"].get<double>();
   };
+  const double hundred_thousand = peak("medium", {});
 
-  CHECK(peak("large") < 1.5 * peak("medium"));
+  CHECK(peak("medium", {"items=1000000"}) < 1.5 * hundred_thousand);
+  CHECK(peak("large", {}) < 200e6);  // Five times the sites and groups, too.
 }
 
 }  // namespace spa::testing
