@@ -233,7 +233,8 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
   s.gaps = std::move(*gaps);
   s.scope_methods = std::move(*methods);
-  s.status = !status.empty() ? status : s.gaps.empty() ? "complete" : "partial";
+  const bool whole = s.gaps.empty() && s.counts.failed == 0;
+  s.status = !status.empty() ? status : whole ? "complete" : "partial";
 
   const ApiCounters& api = service_->counters();
   s.api.http_requests = http_.counters().requests;

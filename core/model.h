@@ -149,6 +149,7 @@ struct SiteFacts {
   };
   std::unordered_map<std::string, List> lists;  // by list GUID, lower case
   std::vector<std::string> linked_items;        // unique ids of items that own a sharing link
+  bool links_known = false;  // false: they could not be read
 };
 
 // How the scope owners of one drive were found (graph.md 4.8).

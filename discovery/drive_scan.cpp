@@ -91,12 +91,13 @@ Task<void> DriveScan::Stage(Oid library, std::vector<DriveItem> items) {
   co_await parts_.store.Do([&](AuditStore& store) { return store.StageItems(library, items); });
 }
 
-Task<void> DriveScan::StageOwners(Oid library, std::vector<ListItem> page) {
-  std::vector<std::int64_t> owners;
+Task<void> DriveScan::StageFlags(Oid library, std::vector<ListItem> page) {
+  std::vector<std::int64_t> inheriting;
   for (const ListItem& item : page) {
-    if (item.owns_scope) owners.push_back(item.id);
+    if (!item.owns_scope) inheriting.push_back(item.id);
   }
-  co_await parts_.store.Do([&](AuditStore& store) { return store.StageUnique(library, owners); });
+  co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.StageInheriting(library, inheriting); });
 }
 
 Task<ScopeMethod> DriveScan::DecideMethod(const FoundContainer& found) {
@@ -109,13 +110,16 @@ Task<ScopeMethod> DriveScan::DecideMethod(const FoundContainer& found) {
       return store.StageContradictions(library, found.facts->linked_items);
     });
   }
-  if (HierarchyProven(evidence, contradictions)) co_return ScopeMethod::kDeltaHierarchy;
+  const bool doubtful = found.facts->rest && !found.facts->links_known;
+  if (!doubtful && HierarchyProven(evidence, contradictions)) {
+    co_return ScopeMethod::kDeltaHierarchy;
+  }
   log::Debug(fmt::format("the sharing facet of {} proves nothing; looking otherwise",
                          found.drive.web_url));
   if (evidence.items <= 1) co_return ScopeMethod::kItemPermissions;  // The root alone: read it.
   if (parts_.sharepoint && found.facts->rest && !found.drive.list_id.empty()) {
     ListPageUse use = [&](std::vector<ListItem> page) {
-      return StageOwners(library, std::move(page));
+      return StageFlags(library, std::move(page));
     };
     const auto read = co_await ForEachListPage(*parts_.sharepoint, found.site_url,
                                                found.drive.list_id, std::move(use));

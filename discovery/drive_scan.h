@@ -37,7 +37,7 @@ class DriveScan {
                                                         std::string first);
   [[nodiscard]] Task<Result<std::string>> ReadPages(const FoundContainer& found, std::string first,
                                                     TaskGroup& staging);
-  [[nodiscard]] Task<void> StageOwners(Oid library, std::vector<ListItem> page);
+  [[nodiscard]] Task<void> StageFlags(Oid library, std::vector<ListItem> page);
   [[nodiscard]] Task<void> Stage(Oid library, std::vector<DriveItem> items);
   [[nodiscard]] Task<ScopeMethod> DecideMethod(const FoundContainer& found);
 

@@ -39,7 +39,15 @@ struct ListScan::Seen {
 Task<bool> ListScan::Scan(FoundContainer found) {
   Seen seen;
   seen.top = UrlDecode(SplitUrl(found.list->web_url).path);
-  const auto read = co_await ReadItems(found, seen);
+  auto read = co_await ReadItems(found, seen);
+  // A list may hide its items from us without an error (permissions.md 3.4).
+  const auto fact = found.facts->lists.find(found.list->id);
+  if (read && seen.items == 0 && fact != found.facts->lists.end() && fact->second.item_count > 0) {
+    read = Fail(
+        ErrorCode::kForbidden,
+        fmt::format("the list holds {} items and shows none of them", fact->second.item_count),
+        "grant SharePoint Sites.FullControl.All; the list may show people only their own items");
+  }
   if (!read) {
     co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
     co_await parts_.store.PutGap(found.oid, found.list->web_url, read.error());
@@ -50,14 +58,6 @@ Task<bool> ListScan::Scan(FoundContainer found) {
         store.FinishDrive(found.oid, ScopeMethod::kRestUniqueFlags, found.InheritsFromWeb(), "");
     return done ? store.Commit() : done;
   });
-  // A list may hide its items from us without an error (permissions.md 3.4).
-  const auto fact = found.facts->lists.find(found.list->id);
-  if (seen.items == 0 && fact != found.facts->lists.end() && fact->second.item_count > 0) {
-    co_await parts_.store.PutGap(
-        found.oid, found.list->web_url, CoverageState::kDenied,
-        fmt::format("the list holds {} items and shows none of them", fact->second.item_count),
-        "grant SharePoint Sites.FullControl.All; the list may show people only their own items");
-  }
   co_return true;
 }
 
@@ -81,10 +81,10 @@ Task<Result<void>> ListScan::ReadItems(const FoundContainer& found, Seen& seen) 
 Task<void> ListScan::StagePage(const FoundContainer& found, std::vector<ListItem> page,
                                Seen& seen) {
   std::vector<DriveItem> items;
-  std::vector<std::int64_t> owners;
+  std::vector<std::int64_t> inheriting;
   for (const ListItem& row : page) {
     DriveItem item = Staged(found.list->id, row);
-    if (row.owns_scope) owners.push_back(row.id);
+    if (!row.owns_scope) inheriting.push_back(row.id);
     if (row.folder) seen.folders[row.path] = item.id;
     std::string folder = FolderOf(row.path);
     if (folder.size() <= seen.top.size()) {
@@ -97,7 +97,7 @@ Task<void> ListScan::StagePage(const FoundContainer& found, std::vector<ListItem
   parts_.progress.items += static_cast<std::int64_t>(page.size());
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
     auto staged = store.StageItems(found.oid, items);
-    return staged ? store.StageUnique(found.oid, owners) : staged;
+    return staged ? store.StageInheriting(found.oid, inheriting) : staged;
   });
 }
 

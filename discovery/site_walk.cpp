@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/ascii.h"
 #include "core/encoding.h"
 #include "discovery/graph_decoders.h"
 
@@ -9,6 +10,7 @@ namespace spa {
 namespace {
 
 // `system` must be selected, or the system libraries and lists stay hidden (graph.md 3).
+constexpr int kMaxWalks = 200;  // sites asked at once; their questions share batches
 constexpr std::string_view kDriveFields = "id,name,webUrl,driveType,sharePointIds,system";
 constexpr std::string_view kListFields = "id,name,displayName,webUrl,list,system";
 
@@ -27,7 +29,11 @@ std::string PathOfSite(const Url& url) {
     encoded += "/" + UrlEncode(UrlDecode(path.substr(begin, end - begin)));
     begin = end + 1;
   }
-  return encoded.empty() ? "/sites/" + url.authority : "/sites/" + url.authority + ":" + encoded;
+  return encoded.empty() ? "/sites/" + url.host : "/sites/" + url.host + ":" + encoded;
+}
+
+bool IsLibrary(const List& list) {
+  return AsciiLower(list.template_name).find("library") != std::string::npos;
 }
 
 template <class T>
@@ -44,7 +50,7 @@ SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string>
       sites_by_url_(parts_.cache.Open<Site>(CacheKind::kSite)) {}
 
 Task<void> SiteWalk::Run() {
-  co_await RunGroup(parts_.graph.service().executor(), 0, [this](TaskGroup& walking) {
+  co_await RunGroup(parts_.graph.service().executor(), kMaxWalks, [this](TaskGroup& walking) {
     walking_ = &walking;
     return targets_.empty() ? WalkTenant() : WalkTargets();
   });
@@ -117,7 +123,12 @@ Task<void> SiteWalk::Enter(Site site, std::optional<Oid> parent) {
                                  storage ? "" : "set discovery.include_personal_sites to true");
     co_return;
   }
-  walking_->Start(Walk(std::move(site), oid));
+  if (parent) {
+    walking_->Start(
+        Walk(std::move(site), oid));  // From within the group, which must not wait for itself.
+  } else {
+    co_await walking_->Spawn(Walk(std::move(site), oid));
+  }
 }
 
 Task<void> SiteWalk::Walk(Site site, Oid oid) {
@@ -168,6 +179,7 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
       library_lists.insert(drive.list_id);
       FoundContainer one;
       one.drive = std::move(drive);
+      if (!seen_.insert(one.drive.id).second) continue;  // Listed twice, scanned once.
       one.oid = co_await parts_.store.Do(
           [&](AuditStore& store) { return store.PutDrive(oid, one.drive); });
       found.push_back(std::move(one));
@@ -178,6 +190,7 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
   if (lists) {
     for (List& list : *lists) {
       if (library_lists.count(list.id)) continue;
+      if (!drives && IsLibrary(list)) continue;  // The site's gap speaks for them.
       list.site_id = site.id;
       FoundList one;
       one.list = std::move(list);

@@ -37,7 +37,7 @@ struct FoundContainer {
   // SharePoint said that it owns no scope of its own; false also where nobody told.
   bool InheritsFromWeb() const {
     const auto fact = facts->lists.find(list ? list->id : drive.list_id);
-    return facts->rest && fact != facts->lists.end() && !fact->second.owns_scope;
+    return (list || facts->rest) && fact != facts->lists.end() && !fact->second.owns_scope;
   }
 };
 

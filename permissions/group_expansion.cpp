@@ -69,6 +69,7 @@ Task<void> GroupExpansion::Run() {
 
 Task<void> GroupExpansion::LookUp(GroupRef group) {
   const std::string name = group.Key();
+  if (failed_.contains(name)) co_return;  // In the ledger; asking again for each use helps nobody.
   Loader<PackedMembers> load = [this, group] { return Load(group); };
   auto hit = co_await members_.GetOrLoad(CacheKey(CacheKind::kGroupMembers, name), std::move(load));
   if (!stored_.insert(name).second) co_return;
@@ -78,6 +79,7 @@ Task<void> GroupExpansion::LookUp(GroupRef group) {
         [&](AuditStore& store) { return store.PutMembers(group, hit->value->Unpack()); });
     co_return;
   }
+  failed_.insert(name);
   Error& error = hit.error();
   AbortIfFatal(error);
   if (error.code == ErrorCode::kForbidden) {

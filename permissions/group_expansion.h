@@ -42,6 +42,7 @@ class GroupExpansion {
   Parts parts_;
   asio::any_io_executor executor_;
   Cache<PackedMembers> members_;
+  std::set<std::string> failed_;
   std::set<std::string> stored_;  // groups that this run has entered already
 };
 

@@ -33,18 +33,20 @@ std::string Number(const Element& entry, std::string_view key) {
 // The rights of all bindings together, and the names of those that give any.
 void ReadBindings(const Element& entry, Grant& grant) {
   std::uint64_t mask = 0;
+  bool told = false;
   json::Each(entry, "RoleDefinitionBindings", [&](const Element& binding) {
     if (const auto permissions = json::Find(binding, "BasePermissions")) {
       const auto high = static_cast<std::uint64_t>(json::Int(*permissions, "High").value_or(0));
       const auto low = static_cast<std::uint64_t>(json::Int(*permissions, "Low").value_or(0));
       mask |= (high << 32) | (low & 0xffffffffu);
+      told = true;
     }
     const auto kind = json::Int(binding, "RoleTypeKind").value_or(0);
     if (kind != kGuestKind && kind != kRestrictedGuestKind) {
       grant.levels.emplace_back(json::Text(binding, "Name"));
     }
   });
-  grant.role = RoleOfMask(mask);
+  grant.role = told ? RoleOfMask(mask) : Role::kOther;
   std::sort(grant.levels.begin(), grant.levels.end());
 }
 
@@ -123,22 +125,26 @@ Result<Page<RestList>> DecodeRestLists(std::string_view body) {
   return DecodePage<RestList>(body, [](const Element& entry) {
     RestList list;
     list.id = AsciiLower(json::Text(entry, "Id"));
-    list.owns_scope = json::Bool(entry, "HasUniqueRoleAssignments").value_or(false);
+    list.owns_scope = json::Bool(entry, "HasUniqueRoleAssignments").value_or(true);
     list.item_count = json::Int(entry, "ItemCount").value_or(-1);
     return list;
   });
 }
 
 Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
-  return DecodePage<RestSiteGroup>(body, [](const Element& entry) {
+  bool whole = true;
+  auto page = DecodePage<RestSiteGroup>(body, [&](const Element& entry) {
     RestSiteGroup group;
     group.id = Number(entry, "Id");
     group.title = json::Text(entry, "Title");
     group.owner_title = json::Text(entry, "OwnerTitle");
-    json::Each(entry, "Users",
-               [&](const Element& user) { group.members.push_back(ReadMember(user)); });
+    whole = json::Each(entry, "Users",
+                       [&](const Element& user) { group.members.push_back(ReadMember(user)); }) &&
+            whole;
     return group;
   });
+  if (page && !whole) return Fail(ErrorCode::kMalformed, "the answer lacks members of site groups");
+  return page;
 }
 
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title) {

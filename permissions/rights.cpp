@@ -12,18 +12,20 @@ constexpr std::uint64_t kAddEditDeleteListItems = 0x2 | 0x4 | 0x8;
 constexpr std::uint64_t kManagePermissions = 0x2000000;
 
 struct Word {
-  std::string_view prefix;
+  std::string_view text;
   Role role;
+  bool begins = false;  // also longer words that begin so
 };
 
-// Longest first where one word begins another.
+// Custom levels come under their own names and may begin like a known word: only the families of
+// permissions.md 1.4 are taken by their beginning.
 constexpr Word kWords[] = {
     {"sp.limited access", Role::kNone},
     {"sp.web-only limited access", Role::kNone},
     {"sp.full control", Role::kOwner},
     {"fullcontrol", Role::kOwner},
     {"owner", Role::kOwner},
-    {"sp.manage", Role::kWrite},
+    {"sp.manage", Role::kWrite, true},
     {"manage", Role::kWrite},
     {"write", Role::kWrite},
     {"sp.contribute", Role::kWrite},
@@ -33,13 +35,13 @@ constexpr Word kWords[] = {
     {"read", Role::kRead},
     {"sp.read", Role::kRead},
     {"sp.view only", Role::kRead},
-    {"sp.restricted", Role::kRead},
+    {"sp.restricted", Role::kRead, true},
 };
 
 Role RoleOfWord(std::string_view word) {
   const std::string lower = AsciiLower(word);
   for (const Word& known : kWords) {
-    if (lower.starts_with(known.prefix)) return known.role;
+    if (lower == known.text || (known.begins && lower.starts_with(known.text))) return known.role;
   }
   return Role::kOther;
 }

@@ -42,7 +42,10 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
   const CacheKey key(CacheKind::kSiteGroups, site.root_id.empty() ? site.id : site.root_id);
   Loader<std::vector<std::string>> load = [this, site] { return ReadGroups(site); };
   auto groups = co_await linked_items_.GetOrLoad(key, std::move(load));
-  if (groups) facts.linked_items = *groups->value;
+  if (groups) {
+    facts.linked_items = *groups->value;
+    facts.links_known = true;
+  }
 
   // One line in the ledger for a web that refuses, not one per question.
   for (const Error* error :
@@ -76,7 +79,9 @@ Task<Result<void>> SiteAccess::ReadWeb(const Site& site, const std::string& api,
                                              "asking whether " + site.web_url + " owns permissions",
                                              &DecodeFlag);
   if (!owns) co_return Fail(std::move(owns.error()));
-  if (!*owns) {
+  // Without a known parent there is nothing to inherit from; an inheriting web answers with what
+  // applies to it (permissions.md 3.2).
+  if (!*owns && !site.parent_id.empty()) {
     co_await store_.Do([oid](AuditStore& store) { return store.PutInherits(oid); });
     co_return Result<void>();
   }

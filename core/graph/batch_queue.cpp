@@ -33,7 +33,8 @@ std::string Envelope(const std::vector<std::string>& paths) {
   for (std::size_t i = 0; i < paths.size(); ++i) {
     requests.push_back({{"id", std::to_string(i + 1)}, {"method", "GET"}, {"url", paths[i]}});
   }
-  return nlohmann::json({{"requests", std::move(requests)}}).dump();
+  return nlohmann::json({{"requests", std::move(requests)}})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 // The answers by index; they come in any order (graph.md 5). A part that is missing stays status 0.

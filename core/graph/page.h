@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,12 +51,17 @@ Result<Page<T>> DecodePage(std::string_view body, Read read) {
 template <class T, class Get>
 [[nodiscard]] Task<Result<std::vector<T>>> CollectPages(std::string link, Get get) {
   std::vector<T> all;
+  std::unordered_set<std::size_t> seen;
   for (;;) {
     Result<Page<T>> page = co_await get(std::move(link));
     if (!page) co_return Fail(std::move(page.error()));
     std::move(page->items.begin(), page->items.end(), std::back_inserter(all));
     if (page->next_link.empty()) co_return std::move(all);
     link = std::move(page->next_link);
+    if (!seen.insert(std::hash<std::string>()(link)).second) {
+      co_return Fail(ErrorCode::kMalformed, "the next link leads to a page read before",
+                     "run again");
+    }
   }
 }
 

@@ -86,6 +86,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
   ThrottleGate& family = gate(request.family);
   int failures = 0, redirects = 0;
   int throttles = 0;
+  ThrottleGate::Clock::time_point throttled_since;
   bool token_renewed = false;
   for (long attempt = 0;; ++attempt) {
     const std::string resource = audiences_.ResourceFor(request.url);
@@ -145,7 +146,14 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       family.PauseFor(pause);
       log::Debug(fmt::format("{}: HTTP {}, pausing {:.1f} s", request.what, answer->status,
                              pause.count()));
-      ++throttles;
+      if (++throttles == 1) throttled_since = ThrottleGate::Clock::now();
+      if (ThrottleGate::Clock::now() - throttled_since > family.patience()) {
+        // Others are served: it is this request that never is.
+        co_return Fail(ErrorCode::kUnreachable,
+                       fmt::format("{}: HTTP {} for {} s", request.what, answer->status,
+                                   family.patience().count()),
+                       "run again later");
+      }
       if (family.Exhausted()) co_return Fail(PatienceError(request.what, family.patience()));
       continue;
     } else if (IsRedirect(answer->status) && ++redirects <= kMaxRedirects) {

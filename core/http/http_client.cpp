@@ -115,15 +115,18 @@ class HttpClient::Engine {
     } else {
       transfer->easy = idle_.back();
       idle_.pop_back();
-      curl_easy_reset(transfer->easy);
     }
     Configure(*transfer);
     transfers_.emplace(transfer->easy, transfer);
     curl_multi_add_handle(multi_, transfer->easy);
   }
 
-  void Abort(CURL* easy) {
-    if (transfers_.count(easy)) Complete(easy, CURLE_ABORTED_BY_CALLBACK);
+  // Does nothing where the transfer has ended already: its handle may serve another by now.
+  void Abort(const std::shared_ptr<Transfer>& transfer) {
+    const auto found = transfers_.find(transfer->easy);
+    if (found != transfers_.end() && found->second == transfer) {
+      Complete(transfer->easy, CURLE_ABORTED_BY_CALLBACK);
+    }
   }
 
  private:
@@ -254,6 +257,7 @@ class HttpClient::Engine {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->response.status = static_cast<int>(status);
     curl_multi_remove_handle(multi_, easy);
+    curl_easy_reset(easy);  // It must not remember the transfer.
     idle_.push_back(easy);
     asio::post(io_, [transfer, code] { transfer->done(code); });
   }
@@ -302,7 +306,7 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
     if (slot.is_connected()) {
       slot.assign([&engine, transfer, &cancelled](asio::cancellation_type) {
         cancelled = true;
-        engine.Abort(transfer->easy);
+        engine.Abort(transfer);
       });
     }
     engine.Start(transfer);

@@ -65,7 +65,7 @@ class HttpClient {
   struct Counters {
     long requests = 0;        // Sent, whatever came back.
     long failures = 0;        // Ended without a whole answer.
-    long bytes_received = 0;  // As they came over the wire.
+    long bytes_received = 0;  // Decompressed.
     int peak_in_flight = 0;
   };
 

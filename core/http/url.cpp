@@ -20,6 +20,7 @@ std::string Port(const Url& url) {
 }  // namespace
 
 Url SplitUrl(std::string_view text) {
+  const std::string_view whole = text;
   Url url;
   const auto scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return url;
@@ -36,9 +37,11 @@ Url SplitUrl(std::string_view text) {
   } else {
     url.host = url.authority.substr(0, url.authority.find(':'));
   }
-  const bool plain = std::none_of(url.authority.begin(), url.authority.end(), [](unsigned char c) {
-    return c <= ' ' || c == '@' || c == 0x7f;
-  });
+  // libcurl and others end the authority elsewhere at a backslash or a control character: whoever
+  // checks and whoever sends must see the same host, so such a URL is no URL.
+  const auto unfit = [](unsigned char c) { return c <= ' ' || c == '\\' || c == 0x7f; };
+  const bool plain = std::none_of(whole.begin(), whole.end(), unfit) &&
+                     url.authority.find('@') == std::string::npos;
   url.valid = plain && !url.host.empty() && (url.scheme == "http" || url.scheme == "https");
   return url;
 }

@@ -123,8 +123,9 @@ class AuditStore {
   virtual Status StageItems(Oid library, std::span<const DriveItem> items) = 0;
   virtual Status DiscardStage(Oid library) = 0;  // 410, or the drive failed: old rows stay valid.
   virtual Result<DriveEvidence> StageEvidence(Oid library) = 0;
-  // kRestUniqueFlags: which list item ids own a scope. May be called often; replaces the facet.
-  virtual Status StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) = 0;
+  // kRestUniqueFlags: which list item ids SharePoint said inherit; all others own a scope. May be
+  // called often; replaces the facet.
+  virtual Status StageInheriting(Oid library, std::span<const std::int64_t> list_item_ids) = 0;
   // Items named by unique id (SharingLinks groups, graph.md 4.9) that the stage says inherit.
   virtual Result<std::int64_t> StageContradictions(Oid library,
                                                    std::span<const std::string> unique_ids) = 0;

@@ -56,17 +56,17 @@ const Coverage::Owner& Coverage::Look(Oid scope) {
     if (next == slot.owner) break;
     slot.owner = next;
   }
-  if (!GapOf(slot.owner, slot.state)) {
-    if (!read_.Bind(slot.owner, run_).Step()) {
-      slot.state.state = CoverageState::kFailed;
-      slot.state.reason = "permissions were not read";
-    } else if (read_.Int(0) == 0) {
-      slot.state.state = CoverageState::kStale;
-      slot.state.reason = "permissions were last read in an earlier run";
-    } else {
-      slot.state.state = CoverageState::kInherited;
-    }
-    read_.Reset();
+  // What inherits is covered once the owner's permissions were read, whatever else about the owner
+  // (its subsites, its groups) could not be.
+  const bool known = read_.Bind(slot.owner, run_).Step();
+  const bool read = known && read_.Int(0) != 0;
+  read_.Reset();
+  if (read) {
+    slot.state.state = CoverageState::kInherited;
+  } else if (!GapOf(slot.owner, slot.state)) {
+    slot.state.state = known ? CoverageState::kStale : CoverageState::kFailed;
+    slot.state.reason =
+        known ? "permissions were last read in an earlier run" : "permissions were not read";
   }
   slot.own_state = slot.state;
   if (slot.state.state == CoverageState::kInherited) slot.own_state.state = CoverageState::kRead;

@@ -9,15 +9,15 @@ constexpr char kFolderEntities[] = R"sql(
   INSERT OR IGNORE INTO entity(container, graph_id)
   SELECT library, item_id FROM stage.folder WHERE library = ?1 AND NOT root ORDER BY item_id)sql";
 
-// ?2 is the ScopeMethod. An item without a list item id cannot be joined with SharePoint's answer,
-// and one without a parent inherits from nobody knows what: both are read for themselves.
+// ?2 is the ScopeMethod. An item that SharePoint did not list, or that cannot be joined with its
+// answer, and one without a parent, inherits from nobody knows what: all are read for themselves.
 constexpr char kFolderOwners[] = R"sql(
   UPDATE stage.folder SET
     oid = CASE WHEN root THEN ?1
           ELSE (SELECT oid FROM entity WHERE container = ?1 AND graph_id = item_id) END,
     owns = root OR parent IS NULL OR CASE ?2
       WHEN 0 THEN shared <> 0
-      WHEN 1 THEN list_item_id < 0 OR EXISTS (SELECT 1 FROM stage.unique_item u
+      WHEN 1 THEN list_item_id < 0 OR NOT EXISTS (SELECT 1 FROM stage.inheriting u
         WHERE u.library = ?1 AND u.list_item_id = folder.list_item_id)
       ELSE 1 END,
     scope = NULL
@@ -47,7 +47,7 @@ constexpr char kStaged[] = R"sql(
   SELECT n.item_id, n.name, url_segment(n.name), n.size, n.modified, n.list_item_id, n.kind,
          p.oid, p.scope, CASE ?2
            WHEN 0 THEN n.shared <> 0
-           WHEN 1 THEN n.list_item_id < 0 OR EXISTS (SELECT 1 FROM stage.unique_item u
+           WHEN 1 THEN n.list_item_id < 0 OR NOT EXISTS (SELECT 1 FROM stage.inheriting u
              WHERE u.library = ?1 AND u.list_item_id = n.list_item_id)
            ELSE 1 END,
          n.root

@@ -79,12 +79,12 @@ void SqliteStore::DropStage(Oid library) {
     db_->Get("DELETE FROM stage.raw").Bind().Run();
     db_->Get("DELETE FROM stage.folder").Bind().Run();
     db_->Get("DELETE FROM stage.node").Bind().Run();
-    db_->Get("DELETE FROM stage.unique_item").Bind().Run();
+    db_->Get("DELETE FROM stage.inheriting").Bind().Run();
   } else if (stages_.contains(library)) {
     db_->Get("DELETE FROM stage.raw WHERE id BETWEEN ? AND ?")
         .Bind(FirstRaw(library), LastRaw(library))
         .Run();
-    db_->Get("DELETE FROM stage.unique_item WHERE library = ?").Bind(library).Run();
+    db_->Get("DELETE FROM stage.inheriting WHERE library = ?").Bind(library).Run();
     DropPrepared(library);
   }
   stages_.erase(library);
@@ -117,10 +117,10 @@ Result<DriveEvidence> SqliteStore::StageEvidence(Oid library) {
   return evidence;
 }
 
-Status SqliteStore::StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) {
+Status SqliteStore::StageInheriting(Oid library, std::span<const std::int64_t> list_item_ids) {
   if (auto begun = StartWrite(); !begun) return begun;
   stages_[library];  // So that DropStage knows of it.
-  auto& insert = db_->Get("INSERT OR IGNORE INTO stage.unique_item VALUES (?, ?)");
+  auto& insert = db_->Get("INSERT OR IGNORE INTO stage.inheriting VALUES (?, ?)");
   for (const std::int64_t id : list_item_ids) insert.Bind(library, id).Run();
   return EndWrite("storing which items own their permissions");
 }

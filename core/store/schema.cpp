@@ -204,7 +204,7 @@ CREATE TABLE stage.node(
   library INTEGER, item_id TEXT, parent INTEGER, name TEXT, modified TEXT, unique_id TEXT,
   size INTEGER, list_item_id INTEGER, shared INTEGER, kind INTEGER, root INTEGER,
   deleted INTEGER, PRIMARY KEY(library, item_id)) WITHOUT ROWID;
-CREATE TABLE stage.unique_item(
+CREATE TABLE stage.inheriting(
   library INTEGER, list_item_id INTEGER, PRIMARY KEY(library, list_item_id)) WITHOUT ROWID;
 CREATE TABLE stage.named(unique_id TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql";

@@ -40,7 +40,7 @@ class SqliteStore final : public AuditStore {
   Status StageItems(Oid library, std::span<const DriveItem> items) override;
   Status DiscardStage(Oid library) override;
   Result<DriveEvidence> StageEvidence(Oid library) override;
-  Status StageUnique(Oid library, std::span<const std::int64_t> list_item_ids) override;
+  Status StageInheriting(Oid library, std::span<const std::int64_t> list_item_ids) override;
   Result<std::int64_t> StageContradictions(Oid library,
                                            std::span<const std::string> unique_ids) override;
   Status FinishDrive(Oid library, ScopeMethod method, bool library_inherits,

@@ -71,6 +71,8 @@ TEST_CASE("Graph's roles take the strongest, and what is unknown is not read as 
   CHECK(role({"sp.restricted reader"}) == Role::kRead);
   CHECK(role({"sp.manage hierarchy"}) == Role::kWrite);
   CHECK(role({"sp.Mitwirken"}) == Role::kOther);
+  CHECK(role({"sp.limited access plus"}) == Role::kOther);
+  CHECK(role({"sp.read and edit everything"}) == Role::kOther);
   CHECK(role({}) == Role::kOther);
   CHECK(LevelOfGraph("sp.Mitwirken") == "Mitwirken");
   CHECK(LevelOfGraph("read").empty());

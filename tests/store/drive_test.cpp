@@ -188,7 +188,7 @@ TEST_CASE("With hierarchical sharing the key owns the scope, empty or not") {
   CHECK(methods == std::vector<std::pair<std::string, std::int64_t>>{{"delta_hierarchy", 1}});
 }
 
-TEST_CASE("SharePoint's flags replace the facet, and an item it cannot name is read for itself") {
+TEST_CASE("SharePoint's flags replace the facet, and an item it did not list is read for itself") {
   Fixture f;
   auto a = Folder("a", "root", "a", kShared), b = File("b", "a", "b"), c = File("c", "a", "c"),
        d = File("d", "a", "d");
@@ -196,8 +196,8 @@ TEST_CASE("SharePoint's flags replace the facet, and an item it cannot name is r
   b.list_item_id = 2;
   c.list_item_id = 3;
   Must(f.store->StageItems(f.library, std::vector{Root("root"), a, b, c, d}));
-  Must(f.store->StageUnique(f.library, std::vector<std::int64_t>{2}));
-  Must(f.store->StageUnique(f.library, std::vector<std::int64_t>{77}));
+  Must(f.store->StageInheriting(f.library, std::vector<std::int64_t>{1}));
+  Must(f.store->StageInheriting(f.library, std::vector<std::int64_t>{3}));
   FillDrive(*f.store, f.library, {}, ScopeMethod::kRestUniqueFlags);
   f.Finish();
 
