@@ -20,6 +20,7 @@ constexpr auto kCompany = std::chrono::seconds(5);  // how long a partial batch 
 constexpr auto kAnswers = std::chrono::seconds(1);  // … while answers are out that may bring more
 constexpr auto kSettle = std::chrono::milliseconds(10);  // lets a burst of callers finish pushing
 constexpr int kMaxFailures = 6;
+constexpr int kMaxRedirects = 5;
 constexpr std::size_t kPadding = 64;
 
 struct PartAnswer {
@@ -76,6 +77,7 @@ struct BatchQueue::Part {
   asio::steady_timer settled;
   std::optional<Result<BatchAnswer>> result;
   int failures = 0;
+  int redirects = 0;
 };
 
 BatchQueue::BatchQueue(GraphClient& graph, Family family)
@@ -216,6 +218,14 @@ Task<void> BatchQueue::Send(Parts parts) {
       BatchAnswer body;
       body.body = std::move(answer.body);
       Settle(part, std::move(body));
+      continue;
+    }
+    // A renamed site answers with its new address (graph.md 2.3, 5).
+    const std::string moved = graph_.PathOf(std::string(FindHeader(answer.headers, "Location")));
+    if (answer.status / 100 == 3 && moved.starts_with('/') && ++part->redirects <= kMaxRedirects) {
+      ++service.counters().retried;
+      part->read.path = moved;
+      Push(part, /*front=*/true);
       continue;
     }
     Error error = ErrorFromAnswer(answer.status, answer.headers, answer.body, part->read.what);
