@@ -147,6 +147,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       log::Debug(fmt::format("{}: HTTP {}, pausing {:.1f} s", request.what, answer->status,
                              pause.count()));
       if (++throttles == 1) throttled_since = ThrottleGate::Clock::now();
+      if (family.Exhausted()) co_return Fail(PatienceError(request.what, family.patience()));
       if (ThrottleGate::Clock::now() - throttled_since > family.patience()) {
         // Others are served: it is this request that never is.
         co_return Fail(ErrorCode::kUnreachable,
@@ -154,7 +155,6 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
                                    family.patience().count()),
                        "run again later");
       }
-      if (family.Exhausted()) co_return Fail(PatienceError(request.what, family.patience()));
       continue;
     } else if (IsRedirect(answer->status) && ++redirects <= kMaxRedirects) {
       request.url = Absolute(answer->Header("Location"), SplitUrl(request.url));
