@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "core/result.h"
@@ -11,6 +12,7 @@
 namespace spa {
 
 using CacheTime = std::chrono::system_clock::time_point;
+using CacheClock = std::function<CacheTime()>;
 
 struct Entry {
   Entry() = default;

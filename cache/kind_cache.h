@@ -22,8 +22,6 @@
 
 namespace spa {
 
-using CacheClock = std::function<CacheTime()>;
-
 // Where an answer came from.
 enum class CacheLevel {
   kL1,      // This process's memory.

@@ -10,7 +10,7 @@
 
 #include "cli/doctor.h"
 #include "core/store/audit_store.h"
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 namespace spa {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/store/audit_store.h"
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 #include "report/object_walk.h"
 #include "report/output.h"
 #include "report/row_format.h"

@@ -11,19 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/secret.h"
+
 namespace spa {
-
-// A string that does not print itself. Reveal() is for the wire alone.
-class Secret {
- public:
-  Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
-  bool empty() const { return value_.empty(); }
-  const std::string& Reveal() const { return value_; }
-
- private:
-  std::string value_;
-};
 
 struct AuthConfig {
   std::string tenant_id;

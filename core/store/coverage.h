@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/store/audit_store.h"
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 namespace spa {
 

@@ -7,7 +7,7 @@
 
 #include <span>
 
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 namespace spa {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/store/audit_store.h"
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 namespace spa {
 

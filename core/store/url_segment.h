@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 namespace spa {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/store/audit_store.h"
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 #include "tests/catch.h"
 
 namespace spa::testing {

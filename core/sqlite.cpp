@@ -1,4 +1,4 @@
-#include "core/store/sqlite.h"
+#include "core/sqlite.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
