@@ -1,12 +1,17 @@
 // Entry: one remembered answer: a value, or the failure of a load. Immutable once stored and shared
 // out, so that it outlives its eviction for whoever holds it.
+//
+// All deadlines are absolute, so that copying an entry from level to level never extends its life.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
+#include "cache/tag.h"
 #include "core/result.h"
 
 namespace spa {
@@ -21,7 +26,17 @@ struct Entry {
   std::shared_ptr<const Error> failure;  // Stays in memory: errors never reach a second level.
   std::size_t cost = 0;                  // Bytes of the value, without the key.
   CacheTime created;
-  CacheTime expires;  // Absolute, so that copying an entry never extends its life.
+  CacheTime fresh_until;  // Until then it is served as it is;
+  CacheTime stale_until;  // until then marked stale, while a new one is being loaded;
+  CacheTime expires;      // until then it stands in where a load fails. After it, it is gone.
+  std::vector<Tag> tags;
+
+  // Of an entry that the second level has, too.
+  bool shared = false;
+  bool compressed = false;               // As it came from there.
+  std::uint64_t fence = 0;               // 0: not known.
+  std::uint64_t epoch = 0;               // Of the contact with the store it was read in.
+  CacheTime recheck = CacheTime::max();  // Then to be looked up there again, if nobody watches it.
 };
 
 }  // namespace spa

@@ -65,7 +65,7 @@ std::optional<Result<KindCache::Found>> KindCache::Look(const CacheKey& key) {
       std::max(now - entry->created, CacheTime::duration::zero()));
   stats_.oldest_hit = std::max(stats_.oldest_hit, age);
   if (entry->failure) return Result<Found>(Fail(*entry->failure));
-  return Result<Found>(Found(std::move(entry->value), age, CacheLevel::kL1));
+  return Result<Found>(Found(entry->value, age, CacheLevel::kL1));
 }
 
 void KindCache::CountLookup(const CacheKey& key, std::uint64_t KindStats::*outcome) {
@@ -99,7 +99,7 @@ void KindCache::Remember(const CacheKey& key, const Result<Value>& loaded) {
 
 void KindCache::Store(const CacheKey& key, Entry entry, std::chrono::seconds ttl) {
   entry.created = clock_();
-  entry.expires = entry.created + ttl;
+  entry.fresh_until = entry.stale_until = entry.expires = entry.created + ttl;
   store_->Set(key, std::move(entry));
 }
 

@@ -109,16 +109,17 @@ bool MemoryStore::OverLimit() const {
   return entries() > limits_.entries || bytes() > limits_.bytes;
 }
 
-std::optional<Entry> MemoryStore::Get(const CacheKey& key, CacheTime now) {
+std::shared_ptr<const Entry> MemoryStore::Get(const CacheKey& key, CacheTime now) {
   table_->shards[table_->HomeOf(key)]->eviction.Asked(key.fingerprint());
-  const auto node = table_->Find(key.fingerprint());
-  if (!node || node->key.text() != key.text()) return std::nullopt;
+  auto node = table_->Find(key.fingerprint());
+  if (!node || node->key.text() != key.text()) return nullptr;
   if (node->entry.expires <= now) {
     Drop(key, node.get());
-    return std::nullopt;
+    return nullptr;
   }
   node->Touch();
-  return node->entry;
+  const Entry* entry = &node->entry;
+  return std::shared_ptr<const Entry>(std::move(node), entry);
 }
 
 bool MemoryStore::Set(const CacheKey& key, Entry entry) {

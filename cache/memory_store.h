@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "cache/cache_key.h"
@@ -35,8 +34,8 @@ class MemoryStore {
   ~MemoryStore();
   MemoryStore(const MemoryStore&) = delete;
 
-  // The entry under the key, unless it has expired: then it is dropped.
-  std::optional<Entry> Get(const CacheKey& key, CacheTime now);
+  // The entry under the key, unless it has expired: then it is dropped. Null where there is none.
+  std::shared_ptr<const Entry> Get(const CacheKey& key, CacheTime now);
 
   // Replaces what is under the key. False: dearer than the whole budget, not kept (and whatever was
   // under the key is gone).
