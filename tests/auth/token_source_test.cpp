@@ -216,7 +216,8 @@ TEST_CASE("an unreadable certificate fails before anything is sent") {
   CHECK(source.error().code == ErrorCode::kUsage);
 }
 
-TEST_CASE("a thousand callers at once make one request and get the same token") {
+TEST_CASE("a thousand callers at once make one request and get the same token",
+          "[token][S0-09][S2-33]") {
   Bench bench(Numbered);
 
   const auto results = bench.GetMany(1000);
@@ -314,7 +315,7 @@ TEST_CASE("a refused renewal is an error though the old token lives") {
   REQUIRE_FALSE(bench.Get());
 }
 
-TEST_CASE("a rejected token is replaced once, however many reject it") {
+TEST_CASE("a rejected token is replaced once, however many reject it", "[token][S2-33]") {
   Bench bench(Numbered);
   const auto first = bench.Get();
 

@@ -73,7 +73,7 @@ class Fixture {
 
 }  // namespace
 
-TEST_CASE("S4-20: two lookups of one group cause exactly one read") {
+TEST_CASE("Two lookups of one group cause exactly one read", "[cache][S4-20]") {
   EVERY_ARRANGEMENT(f);
 
   const auto first = f.Ask("staff");
@@ -85,7 +85,7 @@ TEST_CASE("S4-20: two lookups of one group cause exactly one read") {
   CHECK(second->value->members == f.members);
 }
 
-TEST_CASE("S4-07: an empty group is a value and is read once") {
+TEST_CASE("An empty group is a value and is read once", "[cache][S4-07]") {
   EVERY_ARRANGEMENT(f);
   f.members.clear();
 
@@ -98,7 +98,7 @@ TEST_CASE("S4-07: an empty group is a value and is read once") {
   CHECK(again->value->members.empty());
 }
 
-TEST_CASE("S4-13: a group is read again after six hours, not earlier") {
+TEST_CASE("A group is read again after six hours, not earlier", "[cache][S4-13]") {
   EVERY_ARRANGEMENT(f);
   f.Ask("staff");
 
@@ -110,7 +110,7 @@ TEST_CASE("S4-13: a group is read again after six hours, not earlier") {
   CHECK(f.reads == 2);
 }
 
-TEST_CASE("S4-08: serving a value does not extend its life") {
+TEST_CASE("Serving a value does not extend its life", "[cache][S4-08]") {
   EVERY_ARRANGEMENT(f);
   f.Ask("staff");
 
@@ -129,7 +129,7 @@ TEST_CASE("Every answer carries its age") {
   CHECK(f.Ask("staff")->age == 90s);
 }
 
-TEST_CASE("S4-14: fifty callers of one key cause one load") {
+TEST_CASE("Fifty callers of one key cause one load", "[cache][S3-62][S4-14]") {
   EVERY_ARRANGEMENT(f);
   f.gate.emplace(f.io);
   int answered = 0;
@@ -202,7 +202,7 @@ TEST_CASE("Throttling and broken connections are tried again at once") {
   CHECK(f.reads == 2);
 }
 
-TEST_CASE("Get tells nothing, a value or a failure apart, and never loads") {
+TEST_CASE("Get tells nothing, a value or a failure apart, and never loads", "[cache][S3-13]") {
   EVERY_ARRANGEMENT(f);
   CHECK_FALSE(f.Peek("staff"));
 
@@ -225,7 +225,7 @@ TEST_CASE("A value that was set is served without a load") {
   CHECK(f.reads == 0);
 }
 
-TEST_CASE("An erased key is loaded again") {
+TEST_CASE("An erased key is loaded again", "[cache][S3-15]") {
   EVERY_ARRANGEMENT(f);
   f.Ask("staff");
 

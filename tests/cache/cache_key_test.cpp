@@ -10,7 +10,7 @@
 
 using namespace spa;
 
-TEST_CASE("S4-13: a key reads sharepoint_audit:<kind>:<schema>:<id>") {
+TEST_CASE("A key reads sharepoint_audit:<kind>:<schema>:<id>", "[cache][key][S1-24][S4-13]") {
   CHECK(CacheKey(CacheKind::kGroupMembers, "4711").text() ==
         "sharepoint_audit:group_members:1:4711");
   CHECK(CacheKey(CacheKind::kSite, "contoso.sharepoint.com,a-b,c-d").text() ==
@@ -33,7 +33,8 @@ TEST_CASE("An id cannot pose as another kind, schema or hash") {
   CHECK(id_part("") == "");
 }
 
-TEST_CASE("Ids over 1000 bytes become a hash of fixed length, shorter ones stay readable") {
+TEST_CASE("Ids over 1000 bytes become a hash of fixed length, shorter ones stay readable",
+          "[cache][key][S0-29][S1-25]") {
   const std::string longest(1000, 'x');
   CHECK(CacheKey(CacheKind::kItem, longest).text() == "sharepoint_audit:item:1:" + longest);
 
@@ -72,7 +73,7 @@ Fingerprint OpenSslSipHash(const std::array<std::uint64_t, 2>& key, std::string_
 }
 }  // namespace
 
-TEST_CASE("The fingerprint function is SipHash-2-4 of 128 bits") {
+TEST_CASE("The fingerprint function is SipHash-2-4 of 128 bits", "[cache][key][S2-12]") {
   const std::array<std::uint64_t, 2> key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
   std::string text;
   for (int length = 0; length < 70; ++length) {

@@ -36,14 +36,14 @@ void AskAll(Cache<std::string> cache, Tenant& tenant, const std::vector<int>& nu
 
 }  // namespace
 
-TEST_CASE("S4-03: by default a kind holds 10,000 entries and all kinds 64 MiB") {
+TEST_CASE("By default a kind holds 10,000 entries and all kinds 64 MiB", "[cache][S4-03]") {
   const CacheManager::Options options;
   CHECK(options.enabled);
   CHECK(options.entries == 10'000);
   CHECK(options.bytes == 64 << 20);
 }
 
-TEST_CASE("S4-04: statistics start at zero and count hits, misses and loads") {
+TEST_CASE("Statistics start at zero and count hits, misses and loads", "[cache][S0-05][S4-04]") {
   CacheManager caches({});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);
   CHECK(caches.Stats().total.lookups == 0);
@@ -86,7 +86,7 @@ TEST_CASE("A repeated lookup that misses lowers the repeat hit rate, a first one
   CHECK(caches.Stats().total.repeat_hit_rate() == Approx(0.5));
 }
 
-TEST_CASE("S4-26: repeated group expansions hit in more than nine of ten") {
+TEST_CASE("Repeated group expansions hit in more than nine of ten", "[cache][S4-26]") {
   CacheManager caches({});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);
   Tenant tenant;
@@ -102,7 +102,8 @@ TEST_CASE("S4-26: repeated group expansions hit in more than nine of ten") {
   CHECK(caches.Stats().total.hit_rate() > 0.85);
 }
 
-TEST_CASE("Callers that join a load count as coalesced, and the parts add up to the lookups") {
+TEST_CASE("Callers that join a load count as coalesced, and the parts add up to the lookups",
+          "[cache][S2-19]") {
   asio::io_context io;
   CacheManager caches({});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);
@@ -139,7 +140,7 @@ TEST_CASE("Failed loads are counted") {
   CHECK(caches.Stats().total.load_errors == 2);
 }
 
-TEST_CASE("The total is the sum of the kinds") {
+TEST_CASE("The total is the sum of the kinds", "[cache][S0-25]") {
   CacheManager caches({});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);
   auto sites = caches.Open<std::string>(CacheKind::kSite);
@@ -170,7 +171,8 @@ TEST_CASE("The oldest datum served is told") {
   CHECK(caches.Stats().total.oldest_hit == 500s);
 }
 
-TEST_CASE("Entries that went to make room are counted as evictions of their kind") {
+TEST_CASE("Entries that went to make room are counted as evictions of their kind",
+          "[cache][S0-05][S1-14]") {
   CacheManager caches({.entries = 10});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);
   Tenant tenant;
@@ -183,7 +185,8 @@ TEST_CASE("Entries that went to make room are counted as evictions of their kind
   CHECK(caches.Stats().total.evictions == 20);
 }
 
-TEST_CASE("S4-22: turned off, every lookup loads, also side by side, and no lookup is counted") {
+TEST_CASE("Turned off, every lookup loads, also side by side, and no lookup is counted",
+          "[cache][S4-22]") {
   asio::io_context io;
   CacheManager caches({.enabled = false});
   auto groups = caches.Open<std::string>(CacheKind::kGroupMembers);

@@ -5,12 +5,13 @@
 using namespace spa;
 using namespace std::chrono_literals;
 
-TEST_CASE("S4-13: group members are fresh for six hours") {
+TEST_CASE("Group members are fresh for six hours", "[cache][ttl][S4-13]") {
   CHECK(PolicyOf(CacheKind::kGroupMembers).fresh == 21600s);
   CHECK(PolicyOf(CacheKind::kGroupMembers).name == "group_members");
 }
 
-TEST_CASE("S4-16, S4-17: what the audit looks up repeatedly has a row of its own") {
+TEST_CASE("What the audit looks up repeatedly has a row of its own",
+          "[cache][S1-61]") {
   for (const auto& [kind, name] : {std::pair{CacheKind::kSite, "site"},
                                    {CacheKind::kDrive, "drive"},
                                    {CacheKind::kList, "list"},
@@ -21,7 +22,8 @@ TEST_CASE("S4-16, S4-17: what the audit looks up repeatedly has a row of its own
   }
 }
 
-TEST_CASE("A failure is remembered as long as it is likely to stay") {
+TEST_CASE("A failure is remembered as long as it is likely to stay",
+          "[cache][ttl][S2-11][S2-50][S2-54]") {
   CHECK(NegativeTtl(Error(ErrorCode::kNotFound, "")) == 300s);
   CHECK(NegativeTtl(Error(ErrorCode::kForbidden, "")) == 600s);
   CHECK(NegativeTtl(Error(ErrorCode::kUnsupported, "")) == 600s);

@@ -122,7 +122,7 @@ TEST_CASE("An entry is served until the moment it expires, and then gives its ro
   CHECK(store.evictions() == 0);
 }
 
-TEST_CASE("S4-03: the store never holds more entries than its limit") {
+TEST_CASE("The store never holds more entries than its limit", "[cache][S1-14][S4-03]") {
   const std::size_t limit = GENERATE(as<std::size_t>{}, 1, 2, 10, 1000, 10'000);
   MemoryStore store({limit, 64 << 20});
 
@@ -225,7 +225,8 @@ TEST_CASE("Recent keys are found again: a trace of pure recency works") {
   CHECK(found_again > 19'900);
 }
 
-TEST_CASE("Threads that read, write and erase at once never see a wrong value") {
+TEST_CASE("Threads that read, write and erase at once never see a wrong value",
+          "[cache][S2-01][S3-80]") {
   const std::size_t limit = GENERATE(as<std::size_t>{}, 400, 8'192);
   constexpr std::uint64_t kKeys = 12'000;
   MemoryStore store({limit, 4 << 20});

@@ -84,7 +84,8 @@ class Airport {
 
 }  // namespace
 
-TEST_CASE("S4-14: ten thousand callers of one key cause one load and all get its result") {
+TEST_CASE("Ten thousand callers of one key cause one load and all get its result",
+          "[cache][S3-62][S3-79][S4-14]") {
   asio::io_context io;
   Airport airport(io);
   for (int i = 0; i < 10'000; ++i) airport.Call();
@@ -99,7 +100,8 @@ TEST_CASE("S4-14: ten thousand callers of one key cause one load and all get its
   CHECK(airport.published == std::vector<int>{7});
 }
 
-TEST_CASE("A hundredth of the callers leaving harms neither the load nor the others") {
+TEST_CASE("A hundredth of the callers leaving harms neither the load nor the others",
+          "[cache][S3-25]") {
   asio::io_context io;
   Airport airport(io);
   std::vector<asio::cancellation_signal*> callers;
@@ -118,7 +120,7 @@ TEST_CASE("A hundredth of the callers leaving harms neither the load nor the oth
   }
 }
 
-TEST_CASE("The first caller leaving does not end the load it started") {
+TEST_CASE("The first caller leaving does not end the load it started", "[cache][S3-25]") {
   asio::io_context io;
   Airport airport(io);
   auto& first = airport.Call();
@@ -189,7 +191,7 @@ TEST_CASE("Whoever joins before the last caller has left keeps the load going") 
   CHECK(airport.outcomes == std::vector<int>{-1, 7});
 }
 
-TEST_CASE("A result is published before the flight is released") {
+TEST_CASE("A result is published before the flight is released", "[cache][S2-18][S3-62]") {
   asio::io_context io;
   Airport airport(io);
   airport.gate.Open();
@@ -232,7 +234,7 @@ TEST_CASE("A load detached under way serves its callers but is not published") {
   CHECK(airport.published == std::vector<int>{2});
 }
 
-TEST_CASE("A caller cancelled before it came to wait leaves nothing behind") {
+TEST_CASE("A caller cancelled before it came to wait leaves nothing behind", "[cache][S2-18]") {
   asio::io_context io;
   Airport airport(io);
   airport.Call().emit(asio::cancellation_type::terminal);

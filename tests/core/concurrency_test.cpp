@@ -23,7 +23,7 @@ Task<void> HoldPermit(asio::io_context& io, Semaphore& semaphore, int& done) {
   ++done;
 }
 
-TEST_CASE("S4-21: ten tasks of 10 ms under a limit of five take at least two rounds") {
+TEST_CASE("Ten tasks of 10 ms under a limit of five take at least two rounds", "[S4-11][S4-21]") {
   asio::io_context io;
   Semaphore semaphore(io.get_executor(), 5);
   int done = 0;

@@ -303,7 +303,8 @@ TEST_CASE("Oddities of delta paging lose and invent nothing") {
   CheckEqual(credential == kCertificate ? tenant.CompareAll() : tenant.CompareItems());
 }
 
-TEST_CASE("Without the cache the exports are the same bytes for more requests") {
+TEST_CASE("Without the cache the exports are the same bytes for more requests",
+          "[cache][S0-30][S4-22][S4-23]") {
   const Tenant tenant("demo");
 
   const json cached = tenant.Summary();
@@ -383,7 +384,7 @@ TEST_CASE("Tokens that expire during a run are renewed in time") {
   CHECK(seen.token < seen.http_requests / 3);  // … and not one for each call.
 }
 
-TEST_CASE("No more calls are under way than the configuration allows") {
+TEST_CASE("No more calls are under way than the configuration allows", "[S4-09][S4-12]") {
   const Tenant tenant("small", kCertificate, {"faults.latency_ms=20"});
   tenant.Configure({{"concurrency", {{"max_api_calls", 3}}}});
 

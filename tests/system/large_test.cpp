@@ -38,7 +38,7 @@ TEST_CASE("A large audit asks hardly more than the cheapest one would", "[large]
   CheckEqual(tenant.CompareItems());
 }
 
-TEST_CASE("Memory does not grow with the number of items", "[large]") {
+TEST_CASE("Memory does not grow with the number of items", "[large][S4-28]") {
   const auto peak = [](const std::string& preset, Words set) {
     const Tenant tenant(Large(preset, kCertificate, std::move(set)));
     const auto summary = tenant.Summary();
