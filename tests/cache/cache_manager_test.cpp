@@ -222,7 +222,8 @@ TEST_CASE("Turned off, every lookup loads, also side by side, and no lookup is c
   CHECK(stats.total.entries == 0);
 }
 
-TEST_CASE("A kind opened twice is one cache, opened with another type it is a bug") {
+TEST_CASE("A kind opened twice is one cache, opened with another type it is a bug",
+          "[cache][S3-02]") {
   CacheManager caches({});
   Tenant tenant;
   AskAll(caches.Open<std::string>(CacheKind::kGroupMembers), tenant, {1});
