@@ -1,12 +1,16 @@
 // The envelope: how an entry looks outside this process, in a Store or a backup.
 //
 //   magic "SPAC", version, flags, schema, fence, created, fresh, stale, error deadlines,
-//   tags, raw length, payload (zstd where it pays), optional 16-byte MAC
+//   raw length, tags, payload (zstd where it pays), 16 bytes of seal
 //
 // All times are absolute, in milliseconds since the epoch: copying an entry never extends its life.
 // The fence stands at kFenceOffset as eight little-endian bytes, so that a store can write it
-// without understanding the rest; the MAC does not cover it.
+// without understanding the rest; the seal does not cover it.
 //
+// The seal covers everything else and the key. With a mac_key it is a MAC (HMAC-SHA-256, cut),
+// which a forger cannot make; without one it is a checksum, which tells accidents alone.
+//
+// Threads: any.
 // Errors: Open returns nothing for what is foreign, corrupt, of another version, forged, or too
 // large: to the cache that is a miss. It never throws and never reads beyond its input.
 #pragma once
@@ -23,6 +27,7 @@
 namespace spa {
 
 inline constexpr std::size_t kFenceOffset = 8;
+inline constexpr std::size_t kLargestPayload = std::size_t{64} << 20;  // A longer one is corrupt.
 
 struct Envelope {
   Envelope() = default;
@@ -43,7 +48,9 @@ struct SealOptions {
   std::string mac_key;               // Empty: no MAC is written, none demanded.
 };
 
-// `key` is bound into the MAC: an envelope moved under another key is forged.
+// An envelope pays for compression where that saves at least 12 % (cache.md C.4 "Envelope"). `key`
+// is bound into the MAC: an envelope moved under another key is forged. Requires: a payload of at
+// most kLargestPayload.
 std::string Seal(const Envelope& envelope, std::string_view key, const SealOptions& options);
 
 enum class OpenProblem { kNone, kForeign, kVersion, kCorrupt, kForged };
@@ -54,7 +61,14 @@ struct Opened {
 };
 Opened OpenEnvelope(std::string_view bytes, std::string_view key, const SealOptions& options);
 
-std::uint64_t FenceOf(std::string_view bytes);              // 0 where it is too short.
+std::uint64_t FenceOf(std::string_view bytes);  // 0 where it is no envelope.
 void SetFence(std::string& bytes, std::uint64_t fence);
+
+// The format before there were envelopes: a bare JSON document, an object or array. To OpenEnvelope
+// it is kForeign; a reader that knows the key may take it up by this, as of schema 0, and should
+// say once that it is deprecated. Nothing where it is no such document. It cannot tell when it was
+// created, nor can it be trusted where a MAC is demanded.
+std::optional<Envelope> AdoptPlainJson(std::string_view bytes, CacheTime created,
+                                       CacheTime expires);
 
 }  // namespace spa
