@@ -201,5 +201,30 @@ TEST_CASE("Work given to a worker thread comes back with its value or its except
   CHECK(value == 42);
 }
 
+TEST_CASE("Calls, database and processor have a limit each, by default 20, 10 and one per thread",
+          "[S4-09][S4-10][S4-11]") {
+  asio::io_context io;
+  const ConcurrencyManager::Limits limits;
+  ConcurrencyManager concurrency(io, limits);
+  int done = 0;
+
+  RunTask(io, [](asio::io_context& io, ConcurrencyManager& all, int& done) -> Task<void> {
+    co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+      for (int i = 0; i < 100; ++i) {
+        group.Start(HoldPermit(io, all.api(), done));
+        group.Start(all.RunDb([] {}));
+        group.Start(all.RunCpu([] {}));
+      }
+      co_return;
+    });
+  }(io, concurrency, done));
+
+  CHECK(done == 100);
+  CHECK(concurrency.api().peak() == 20);
+  CHECK(concurrency.db().peak() == 10);
+  CHECK(concurrency.cpu().peak() ==
+        std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+}
+
 }  // namespace
 }  // namespace spa
