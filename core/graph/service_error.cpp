@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "core/ascii.h"
 #include "core/graph/json.h"
 
 namespace spa {
@@ -18,10 +18,7 @@ constexpr std::array<std::string_view, 12> kKnownInner = {
     "tenantarchived", "resourcenotfound",        "throttledrequest", "unauthenticated"};
 
 bool IsKnown(std::string_view code) {
-  std::string lower(code);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return std::find(kKnownInner.begin(), kKnownInner.end(), lower) != kKnownInner.end();
+  return std::find(kKnownInner.begin(), kKnownInner.end(), AsciiLower(code)) != kKnownInner.end();
 }
 
 struct Said {

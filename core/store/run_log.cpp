@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 
+#include "core/clock.h"
 #include "core/store/schema.h"
 #include "core/store/sqlite_store.h"
 
@@ -78,15 +79,6 @@ RunInfo ReadRun(const sqlite::Statement& row) {
 
 }  // namespace
 
-std::string NowText() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc = {};
-  ::gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::string& mode) {
   if (run_ != 0) return Fail(ErrorCode::kInternal, "a run was begun within a run");
   db_->Exec("BEGIN IMMEDIATE");
@@ -110,10 +102,10 @@ Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::s
                   "Wait for that run to end, or stop it.");
     }
     db_->Get("UPDATE run SET status = 'interrupted', finished_at = ? WHERE number = ?")
-        .Bind(NowText(), holder.number)
+        .Bind(UtcText(std::chrono::system_clock::now()), holder.number)
         .Run();
   }
-  const std::string now = NowText();
+  const std::string now = UtcText(std::chrono::system_clock::now());
   const std::string id = NewRunId(now);
   db_->Get(
          "INSERT INTO run(id, status, mode, tenant_id, started_at, pid, process_start, host, "
@@ -152,7 +144,7 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
   }
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
   db_->Get("UPDATE run SET status = ?, finished_at = ?, summary_json = ? WHERE number = ?")
-      .Bind(status, NowText(), summary_json, run_)
+      .Bind(status, UtcText(std::chrono::system_clock::now()), summary_json, run_)
       .Run();
   db_->Exec("COMMIT");
   auto finished = EndWrite("finishing the run");

@@ -102,6 +102,4 @@ class SqliteStore final : public AuditStore {
   std::unordered_map<Oid, Stage> stages_;
 };
 
-std::string NowText();  // "2026-11-21T02:40:34Z"
-
 }  // namespace spa
