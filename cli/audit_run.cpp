@@ -82,7 +82,8 @@ Result<AuditOutcome> Audit::Run() {
   if (!tokens) return Fail(std::move(tokens.error()));
   tokens_ = std::move(*tokens);
   service_.emplace(io_, concurrency_, http_, *tokens_,
-                   Audiences(config_.graph.base_url, config_.tenant_url), options_.patience);
+                   Audiences(config_.graph.base_url, config_.tenant_url), options_.patience,
+                   UnitBudget::LimitsOf(config_.concurrency.resource_units_per_minute));
 
   asio::cancellation_signal stop;
   bool interrupted = false;
@@ -183,6 +184,9 @@ ProgressSnapshot Audit::Snapshot() {
   now.in_flight = concurrency_.api().in_use();
   now.retries = service_->counters().retried;
   now.resource_units = static_cast<double>(service_->counters().resource_units);
+  UnitBudget& budget = service_->gate(Family::kSharePoint).budget();
+  now.units_in_minute = budget.spent_in_minute(SteadyClock::now());
+  now.units_per_minute = budget.limits().per_minute;
   now.throttled_for = std::max(service_->gate(Family::kSharePoint).Remaining(),
                                service_->gate(Family::kDirectory).Remaining());
   return now;

@@ -53,6 +53,11 @@ std::string RenderLine(const ProgressSnapshot& s, double items_per_second, int w
     parts.push_back(
         {fmt::format("throttled {:.0f} s", std::ceil(s.throttled_for.count())), "\x1b[33m"});
   }
+  if (s.units_per_minute > 0) {
+    parts.push_back({fmt::format("{}/{} units/min", FormatCount(s.units_in_minute),
+                                 FormatCount(s.units_per_minute)),
+                     ""});
+  }
   if (s.sites_total > 0) {
     parts.push_back(
         {fmt::format("{}/{} sites", FormatCount(s.sites_done), FormatCount(s.sites_total)), ""});
@@ -114,6 +119,8 @@ std::string RenderHeartbeat(const ProgressSnapshot& s, double items_per_second,
   beat["throttled_for_seconds"] = Rounded(s.throttled_for.count());
   beat["retries"] = s.retries;
   beat["resource_units"] = Rounded(s.resource_units);
+  beat["units_in_minute"] = s.units_in_minute;
+  beat["units_per_minute"] = s.units_per_minute;
   return beat.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

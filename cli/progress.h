@@ -30,6 +30,8 @@ struct ProgressSnapshot {
   std::chrono::duration<double> throttled_for{0};  // Left until the pause ends; 0: not paused.
   long retries = 0;
   double resource_units = 0;
+  long units_in_minute = 0;   // Spent in the last one.
+  long units_per_minute = 0;  // That may be spent; 0: not known.
 };
 
 // Time left by the share of sites done; zero where it cannot be told yet.

@@ -73,13 +73,13 @@ Error PatienceError(std::string_view what, std::chrono::seconds patience) {
 
 ServiceClient::ServiceClient(asio::io_context& io, ConcurrencyManager& concurrency,
                              HttpClient& http, TokenSource& tokens, Audiences audiences,
-                             std::chrono::seconds patience)
+                             std::chrono::seconds patience, UnitBudget::Limits limits)
     : io_(io),
       concurrency_(concurrency),
       http_(http),
       tokens_(tokens),
       audiences_(std::move(audiences)),
-      sharepoint_(io.get_executor(), patience),
+      sharepoint_(io.get_executor(), patience, limits),
       directory_(io.get_executor(), patience) {}
 
 Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accept accept) {
@@ -98,12 +98,18 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     }
     auto token = co_await tokens_.Get(resource);
     if (!token) co_return Fail(std::move(token.error()));
-    // A pause may begin while we wait for a permit: nothing is sent into it.
+    if (family.BudgetWait(request.units) > family.patience()) {
+      co_return Fail(ErrorCode::kThrottled,
+                     fmt::format("{}: the day's budget of {} resource units is spent", request.what,
+                                 family.budget().limits().per_day),
+                     "run again tomorrow; what was read so far is kept");
+    }
+    // A pause may begin, or others may spend what was left, while we wait for a permit.
     Semaphore::Permit permit;
     for (;;) {
-      co_await family.Pass();
+      co_await family.Pass(request.units);
       permit = co_await http_.permits().Acquire();
-      if (family.open()) break;
+      if (family.Enter(request.units)) break;
       permit = Semaphore::Permit();
     }
 
@@ -118,6 +124,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     counters_.resource_units += request.units;
     auto answer = co_await http_.Send(std::move(http), std::move(permit));
 
+    if (answer) family.Heed(answer->headers);
     std::optional<Error> failure;
     if (!answer) {
       failure = std::move(answer.error());

@@ -73,7 +73,8 @@ class ServiceClient {
   using Accept = std::function<Status(const HttpResponse&)>;
 
   ServiceClient(asio::io_context& io, ConcurrencyManager& concurrency, HttpClient& http,
-                TokenSource& tokens, Audiences audiences, std::chrono::seconds patience);
+                TokenSource& tokens, Audiences audiences, std::chrono::seconds patience,
+                UnitBudget::Limits limits = {});
 
   [[nodiscard]] Task<Result<HttpResponse>> Exchange(ServiceRequest request, Accept accept);
 

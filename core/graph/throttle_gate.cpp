@@ -11,14 +11,37 @@
 
 namespace spa {
 
-ThrottleGate::ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience)
-    : executor_(std::move(executor)), patience_(patience) {}
+ThrottleGate::ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience,
+                           UnitBudget::Limits limits)
+    : executor_(std::move(executor)), patience_(patience), budget_(limits) {}
 
-Task<void> ThrottleGate::Pass() {
-  while (Clock::now() < not_before_) {
-    asio::steady_timer timer(executor_, not_before_);
+void ThrottleGate::Heed(const HttpHeaders& headers) {
+  const std::string_view value = FindHeader(headers, "RateLimit-Limit");
+  std::int64_t limit = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), limit);
+  if (error == std::errc()) budget_.Learn(limit);
+}
+
+std::chrono::duration<double> ThrottleGate::BudgetWait(int units) {
+  const auto now = Clock::now();
+  return budget_.ReadyAt(units, now) - now;
+}
+
+Task<void> ThrottleGate::Pass(int units) {
+  for (;;) {
+    const auto now = Clock::now();
+    const auto ready = std::max(not_before_, budget_.ReadyAt(units, now));
+    if (ready <= now) co_return;
+    asio::steady_timer timer(executor_, ready);
     co_await timer.async_wait(asio::use_awaitable);
   }
+}
+
+bool ThrottleGate::Enter(int units) {
+  const auto now = Clock::now();
+  if (now < not_before_ || budget_.ReadyAt(units, now) > now) return false;
+  budget_.Spend(units, now);
+  return true;
 }
 
 void ThrottleGate::PauseFor(std::chrono::duration<double> time) {

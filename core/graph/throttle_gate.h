@@ -1,6 +1,7 @@
-// ThrottleGate: one API family's pause. When the service says 429 or 503 to one request, every
-// request of that family waits until the time it named has passed (graph.md 6.1: pause ALL
-// workers).
+// ThrottleGate: when a request of one API family may go out. When the service says 429 or 503 to
+// one request, every request of that family waits until the time it named has passed (graph.md 6.1:
+// pause ALL workers). And none goes that the family's budget of resource units has no room for, so
+// that the service need not say so (core/graph/unit_budget.h).
 //
 // Threads: the io_context's thread.
 // Patience: Exhausted() tells when nothing has succeeded for so long since the first pause that the
@@ -13,18 +14,26 @@
 #include <string_view>
 
 #include "core/async/task.h"
+#include "core/graph/unit_budget.h"
+#include "core/http/http_client.h"
 
 namespace spa {
 
 class ThrottleGate {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = UnitBudget::Clock;
 
-  ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience);
+  ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience,
+               UnitBudget::Limits limits = {});
 
-  // Waits until no pause is in force.
-  [[nodiscard]] Task<void> Pass();
-  bool open() const { return Clock::now() >= not_before_; }
+  // What an answer says about the budget (RateLimit-Limit).
+  void Heed(const HttpHeaders& headers);
+  // How long the budget alone would hold `units` back.
+  std::chrono::duration<double> BudgetWait(int units);
+  // Waits until no pause is in force and the budget has room for `units`.
+  [[nodiscard]] Task<void> Pass(int units);
+  // A request of `units` may go out now, and will: they are spent. False: Pass again.
+  bool Enter(int units);
 
   void PauseFor(std::chrono::duration<double> time);
   // A request succeeded: patience begins anew.
@@ -34,10 +43,12 @@ class ThrottleGate {
   bool Exhausted() const;
   std::chrono::duration<double> Remaining() const;  // of the pause in force; 0 when open
   std::chrono::seconds patience() const { return patience_; }
+  UnitBudget& budget() { return budget_; }
 
  private:
   asio::any_io_executor executor_;
   std::chrono::seconds patience_;
+  UnitBudget budget_;
   Clock::time_point not_before_{};
   std::optional<Clock::time_point> throttled_since_;  // the first pause since the last success
 };

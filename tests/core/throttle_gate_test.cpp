@@ -55,13 +55,34 @@ TEST_CASE("Nobody passes the gate before the pause is over") {
   asio::io_context io;
   ThrottleGate gate(io.get_executor(), 60s);
   gate.PauseFor(20ms);
-  CHECK_FALSE(gate.open());
+  CHECK_FALSE(gate.Enter(1));
   const auto start = std::chrono::steady_clock::now();
 
-  testing::RunTask(io, gate.Pass());
+  testing::RunTask(io, gate.Pass(1));
 
   CHECK(std::chrono::steady_clock::now() - start >= 20ms);
-  CHECK(gate.open());
+  CHECK(gate.Enter(1));
+}
+
+TEST_CASE("Nobody enters whom the budget has no room for") {
+  asio::io_context io;
+  ThrottleGate gate(io.get_executor(), 60s, UnitBudget::LimitsOf(100));
+  CHECK(gate.Enter(60));
+  CHECK_FALSE(gate.Enter(60));
+  CHECK(gate.Enter(40));
+  CHECK(gate.BudgetWait(1) > 50s);
+  CHECK(gate.budget().spent_in_minute(ThrottleGate::Clock::now()) == 100);
+}
+
+TEST_CASE("The limit in an answer is learnt") {
+  asio::io_context io;
+  ThrottleGate gate(io.get_executor(), 60s);
+  HttpHeaders headers = {{"ratelimit-limit", "1250"}};
+  gate.Heed(headers);
+  CHECK(gate.budget().limits().per_minute == 1188);
+  headers = {{"RateLimit-Limit", "soon"}};
+  gate.Heed(headers);
+  CHECK(gate.budget().limits().per_minute == 1188);
 }
 
 TEST_CASE("A shorter pause does not end a longer one") {
