@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 
+#include "cli/cache/verbs.h"
 #include "core/config/config_keys.h"
 #include "simulator/tenant_spec.h"
 
@@ -40,6 +41,7 @@ class Grammar {
     Doctor();
     Runs();
     Export();
+    Cache();
     ConfigCommands();
     Completion();
   }
@@ -213,6 +215,69 @@ class Grammar {
     Common(command);
   }
 
+  void Cache() {
+    CLI::App* cache = Command("cache", "Look into the cache, keep it, measure it");
+    cache->require_subcommand(1);
+    cache->footer(
+        "A KEY is sharepoint_audit:KIND:SCHEMA:ID, KIND:SCHEMA:ID, KIND:ID, or just an id.\n"
+        "Exit codes: 0 done, 1 absent or failed, 2 bad usage, 3 regression or finding, 4 refused "
+        "by\nRedis, 5 second level unreachable or not in time.");
+    std::map<std::string, CLI::App*> groups;
+    for (const CacheVerb& verb : CacheVerbs()) {
+      const std::string name(verb.name);
+      const std::size_t space = name.find(' ');
+      CLI::App* group = space == std::string::npos ? cache : groups.at(name.substr(0, space));
+      const CacheVerb* above = FindCacheVerb(name.substr(0, space));
+      group->require_subcommand(group == cache || above->run == nullptr ? 1 : 0, 1);
+      CLI::App* command = Command(name.substr(space + 1), std::string(verb.help), group);
+      groups[name] = command;
+      if (verb.run != nullptr) Declare(command, verb);
+    }
+  }
+
+  void Declare(CLI::App* command, const CacheVerb& verb) {
+    if (!verb.example.empty()) {
+      command->footer(fmt::format("Example:\n  sharepoint-audit cache {}", verb.example));
+    }
+    for (std::string word : SplitWords(verb.words)) {
+      const bool optional = word.starts_with('[');
+      if (optional) word = word.substr(1, word.size() - 2);
+      const bool many = word.ends_with("...");
+      if (many) word.resize(word.size() - 3);
+      const Words choices = word.find('|') == std::string::npos ? Words() : SplitWords(word, '|');
+      CLI::Option* option = command->add_option_function<Words>(
+          choices.empty() ? word : "what", [this](const Words& given) {
+            flags_.words.insert(flags_.words.end(), given.begin(), given.end());
+          });
+      option->required(!optional)->expected(1, many ? 1 << 20 : 1);
+      option->type_name("");
+      if (!choices.empty()) Choice(option, choices);
+    }
+    for (const std::string& id : SplitWords(verb.options)) {
+      const CacheOption& row = CacheOptionOf(id);
+      const std::string flag(row.flag), help(row.help);
+      if (row.value.empty()) {
+        command->add_flag_callback(
+            flag, [this, id] { flags_.options[id]; }, help);
+        continue;
+      }
+      CLI::Option* option = command->add_option_function<Words>(
+          flag, [this, id](const Words& given) { flags_.options[id] = given; }, help);
+      option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      if (row.value.find('|') != std::string_view::npos) {
+        Choice(option, SplitWords(row.value, '|'));
+      } else {
+        if (row.value == "FILE") Path(option);
+        option->type_name(std::string(row.value));
+      }
+    }
+    Common(command);
+    for (const ConfigKey& key : ConfigKeys()) {
+      const bool ours = key.path.starts_with("cache.") || key.path.starts_with("logging.");
+      if (ours && !key.flag.empty()) AddKey(command, key, "Configuration");
+    }
+  }
+
   void ConfigCommands() {
     CLI::App* config = Command("config", "Make, show and describe the configuration");
     config->require_subcommand(1);
@@ -278,9 +343,15 @@ class Grammar {
 
   void AddKey(CLI::App* command, const ConfigKey& key, const std::string& group) {
     const std::string path(key.path);
+    // What `cache` is asked for again and again has a short spelling there.
+    static const std::map<std::string_view, std::string> kShort = {
+        {"cache.l2", ",--l2"},
+        {"cache.namespace", ",--namespace"},
+        {"cache.local_cache_size", ",--l1-entries"}};
+    const bool in_cache = CommandName(command).starts_with("cache ") && kShort.contains(key.path);
     CLI::Option* option = command->add_option_function<std::string>(
-        std::string(key.flag), [this, path](const std::string& text) { flags_.keys[path] = text; },
-        std::string(key.help));
+        std::string(key.flag) + (in_cache ? kShort.at(key.path) : ""),
+        [this, path](const std::string& text) { flags_.keys[path] = text; }, std::string(key.help));
     option->group(group);
     const bool is_path = path.ends_with("_path") || path.ends_with("_file") || path == "db.path" ||
                          path == "logging.file";

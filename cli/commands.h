@@ -24,6 +24,7 @@ Result<ExitCode> CommandDoctor(const Invocation& invocation);
 Result<ExitCode> CommandRuns(const Invocation& invocation);
 Result<ExitCode> CommandRunsShow(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
+Result<ExitCode> CommandCache(const Invocation& invocation);  // Every `cache …`: cli/cache/verbs.h
 Result<ExitCode> CommandConfigInit(const Invocation& invocation);
 Result<ExitCode> CommandConfigShow(const Invocation& invocation);
 Result<ExitCode> CommandConfigSchema(const Invocation& invocation);

@@ -40,6 +40,7 @@ Result<ExitCode> Run(const std::vector<std::string>& arguments) {
   Invocation invocation;
   invocation.flags = std::move(parsed->flags);
   invocation.environment = ProcessEnvironment();
+  if (invocation.flags.command.starts_with("cache ")) return CommandCache(invocation);
   return kCommands.at(invocation.flags.command)(invocation);
 }
 
