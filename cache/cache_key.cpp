@@ -4,23 +4,59 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <atomic>
+#include <charconv>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 namespace spa {
 namespace {
 
 constexpr std::size_t kLongestId = 1000;
+constexpr std::string_view kPrefix = "sharepoint_audit:";
+constexpr std::string_view kSecretId = "~secret";
+
+// Spread over cache lines, so that threads which make keys do not wait for each other.
+struct alignas(64) Tally {
+  std::atomic<std::uint64_t> count{0}, hashed{0};
+};
+std::array<Tally, 8> tallies;
+LatencyHistogram took;
+
+Tally& MyTally() {
+  static std::atomic<std::size_t> threads{0};
+  thread_local Tally& mine = tallies[threads.fetch_add(1) % tallies.size()];
+  return mine;
+}
+
+// Counts a key, and times one in 64.
+class Making {
+ public:
+  Making() : timed_(MyTally().count.fetch_add(1, std::memory_order_relaxed) % 64 == 0) {
+    if (timed_) began_ = std::chrono::steady_clock::now();
+  }
+  ~Making() {
+    if (timed_) took.Record(std::chrono::steady_clock::now() - began_);
+  }
+
+ private:
+  bool timed_;
+  std::chrono::steady_clock::time_point began_;
+};
+
+EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+
+const EVP_MD* Sha256() {
+  static const EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // Kept for good.
+  return digest;
+}
 
 std::string Sha256Hex(std::string_view text) {
-  std::array<unsigned char, 32> digest{};
-  unsigned int size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw std::runtime_error("OpenSSL offers no SHA-256");
-  }
-  std::string hex;
-  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(hex), "{:02x}", byte);
-  return hex;
+  MyTally().hashed.fetch_add(1, std::memory_order_relaxed);
+  KeyDigest digest;
+  digest.Add(text);
+  return digest.Hex();
 }
 
 bool MustEscape(char c) {
@@ -28,13 +64,7 @@ bool MustEscape(char c) {
   return byte < 0x20 || byte == 0x7f || std::string_view("%:{}~").find(c) != std::string_view::npos;
 }
 
-std::string Canonical(CacheKind kind, std::string_view id) {
-  const CachePolicy& policy = PolicyOf(kind);
-  std::string text;
-  text.reserve(48 + id.size());
-  text.append("sharepoint_audit:").append(policy.name).append(":");
-  text.append(std::to_string(policy.schema)).append(":");
-  if (id.size() > kLongestId) return text + '~' + Sha256Hex(id);
+void AppendEscaped(std::string& text, std::string_view id) {
   for (const char c : id) {
     if (MustEscape(c)) {
       fmt::format_to(std::back_inserter(text), "%{:02X}", static_cast<unsigned char>(c));
@@ -42,12 +72,124 @@ std::string Canonical(CacheKind kind, std::string_view id) {
       text += c;
     }
   }
+}
+
+std::string Head(std::string_view kind, int schema, std::size_t room) {
+  std::string text;
+  text.reserve(kPrefix.size() + kind.size() + 8 + room);
+  text.append(kPrefix);
+  AppendEscaped(text, kind);
+  text.append(":").append(std::to_string(schema)).append(":");
   return text;
+}
+
+std::string Canonical(std::string_view kind, int schema, std::string_view id) {
+  std::string text = Head(kind, schema, id.size());
+  if (id.size() > kLongestId) return text + '~' + Sha256Hex(id);
+  AppendEscaped(text, id);
+  return text;
+}
+
+bool IsEscapedId(std::string_view id) {
+  if (id.starts_with('~')) {
+    return id.size() == 65 && id.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
+  }
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (id[i] == '%') {
+      unsigned value = 0;
+      const auto end = id.data() + std::min(i + 3, id.size());
+      if (std::from_chars(id.data() + i + 1, end, value, 16).ptr != id.data() + i + 3) return false;
+      i += 2;
+    } else if (MustEscape(id[i])) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
 
-CacheKey::CacheKey(CacheKind kind, std::string_view id)
-    : kind_(kind), text_(Canonical(kind, id)), fingerprint_(FingerprintOf(text_)) {}
+KeyDigest::KeyDigest() : context_(EVP_MD_CTX_new()) {
+  if (!context_ || EVP_DigestInit_ex(Context(context_), Sha256(), nullptr) != 1) {
+    throw std::runtime_error("OpenSSL offers no SHA-256");
+  }
+}
+
+KeyDigest::~KeyDigest() { EVP_MD_CTX_free(Context(context_)); }
+
+void KeyDigest::Add(std::string_view piece) {
+  EVP_DigestUpdate(Context(context_), piece.data(), piece.size());
+}
+
+std::string KeyDigest::Hex() {
+  std::array<unsigned char, 32> digest{};
+  EVP_DigestFinal_ex(Context(context_), digest.data(), nullptr);
+  std::string hex;
+  hex.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) {
+    hex += "0123456789abcdef"[byte >> 4];
+    hex += "0123456789abcdef"[byte & 15];
+  }
+  return hex;
+}
+
+CacheKey::CacheKey(CacheKind kind, std::string_view id) : kind_(kind) {
+  const Making making;
+  const CachePolicy& policy = PolicyOf(kind);
+  text_ = Canonical(policy.name, policy.schema, id);
+  fingerprint_ = FingerprintOf(text_);
+}
+
+CacheKey CacheKey::OfParts(CacheKind kind, const nlohmann::json& parts) {
+  return CacheKey(kind, Sha256Hex(parts.dump()));
+}
+
+CacheKey CacheKey::Named(std::string_view kind, std::string_view id) {
+  if (const auto known = KindNamed(kind)) return CacheKey(*known, id);
+  const Making making;
+  std::string text = Canonical(kind, PolicyOf(CacheKind::kUnnamed).schema, id);
+  const Fingerprint print = FingerprintOf(text);
+  return CacheKey(CacheKind::kUnnamed, std::move(text), print);
+}
+
+std::optional<CacheKey> CacheKey::Parse(std::string_view text) {
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  const std::size_t kind_end = text.find(':', kPrefix.size());
+  if (kind_end == std::string_view::npos) return std::nullopt;
+  const std::size_t schema_end = text.find(':', kind_end + 1);
+  if (schema_end == std::string_view::npos) return std::nullopt;
+  const std::string_view kind = text.substr(kPrefix.size(), kind_end - kPrefix.size());
+  const std::string_view schema = text.substr(kind_end + 1, schema_end - kind_end - 1);
+  if (kind.empty() || schema.empty() || !IsEscapedId(kind) ||
+      schema.find_first_not_of("0123456789") != std::string_view::npos ||
+      !IsEscapedId(text.substr(schema_end + 1))) {
+    return std::nullopt;
+  }
+  return CacheKey(KindNamed(kind).value_or(CacheKind::kUnnamed), std::string(text),
+                  FingerprintOf(text));
+}
+
+CacheKey CacheKey::OfSecret(CacheKind kind, std::string_view secret) {
+  const Making making;
+  const CachePolicy& policy = PolicyOf(kind);
+  std::string text = Head(policy.name, policy.schema, kSecretId.size());
+  text.append(kSecretId);
+  Fingerprint print = FingerprintOf(secret);
+  // One secret under two kinds is two keys.
+  const Fingerprint home = FingerprintOf(text);
+  print.low ^= home.low;
+  print.high ^= home.high;
+  return CacheKey(kind, std::move(text), print, true);
+}
+
+CacheKey::Made CacheKey::Counters() {
+  Made made;
+  for (const Tally& tally : tallies) {
+    made.count += tally.count.load(std::memory_order_relaxed);
+    made.hashed += tally.hashed.load(std::memory_order_relaxed);
+  }
+  made.took = took.Read();
+  return made;
+}
 
 }  // namespace spa

@@ -1,5 +1,9 @@
 #include "cache/cache_policy.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace spa {
 namespace {
 
@@ -13,19 +17,69 @@ constexpr bool RowsStandInOrder() {
 }
 static_assert(RowsStandInOrder(), "one row per kind, in the order of CacheKind, shares adding up");
 
-struct NegativeRow {
-  ErrorCode code;
-  std::chrono::seconds ttl;
-};
-
 constexpr NegativeRow kNegativeRows[] = {
-    {ErrorCode::kNotFound, std::chrono::seconds(300)},
-    {ErrorCode::kForbidden, std::chrono::seconds(600)},
-    {ErrorCode::kUnsupported, std::chrono::seconds(600)},
-    {ErrorCode::kLocked, std::chrono::seconds(60)},
+    {"not_found", ErrorCode::kNotFound, std::chrono::seconds(300)},
+    {"forbidden", ErrorCode::kForbidden, std::chrono::seconds(600)},
+    {"unsupported", ErrorCode::kUnsupported, std::chrono::seconds(600)},
+    {"locked", ErrorCode::kLocked, std::chrono::seconds(60)},
 };
+constexpr std::string_view kOutcomes[] = {"good", "stable", "unhealthy"};
 
 }  // namespace
+
+std::string_view NameOf(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
+
+std::optional<Outcome> OutcomeNamed(std::string_view name) {
+  const auto at = std::find(std::begin(kOutcomes), std::end(kOutcomes), name);
+  if (at == std::end(kOutcomes)) return std::nullopt;
+  return static_cast<Outcome>(at - std::begin(kOutcomes));
+}
+
+std::optional<CacheKind> KindNamed(std::string_view name) {
+  for (const CachePolicy& policy : kCachePolicies) {
+    if (policy.name == name) return policy.kind;
+  }
+  return std::nullopt;
+}
+
+std::chrono::seconds CachePolicy::Ttl(Outcome outcome, std::optional<CacheTime> ends,
+                                      CacheTime now) const {
+  std::chrono::seconds ttl = fresh;
+  if (outcome == Outcome::kStable && fresh_stable.count() > 0) ttl = fresh_stable;
+  if (outcome == Outcome::kUnhealthy && fresh_unhealthy.count() > 0) ttl = fresh_unhealthy;
+  if (ends) {
+    ttl = std::min(ttl, std::chrono::duration_cast<std::chrono::seconds>(*ends - now) - margin);
+  }
+  return std::max(ttl, std::chrono::seconds(0));
+}
+
+PolicyExplanation Explain(const CachePolicy& policy, Outcome outcome, std::size_t bytes,
+                          std::size_t compress_from) {
+  PolicyExplanation told;
+  const auto say = [&told](std::string reason) { told.reasons.push_back(std::move(reason)); };
+  told.fresh = policy.Ttl(outcome, std::nullopt, CacheTime());
+  told.stale_while_revalidate = policy.stale_while_revalidate;
+  told.stale_if_error = policy.stale_if_error;
+  say(fmt::format("fresh for {} s ({})", told.fresh.count(), NameOf(outcome)));
+  if (policy.margin.count() > 0) {
+    say(fmt::format("never served within {} s of its own end", policy.margin.count()));
+  }
+  told.in_store = policy.residence == Residence::kEverywhere && bytes <= kMostInStore;
+  if (policy.residence == Residence::kMemory) {
+    say("this kind never leaves memory");
+  } else if (!told.in_store) {
+    say(fmt::format("more than {} bytes stay out of the second level", kMostInStore));
+  }
+  told.in_memory = bytes <= kMostInMemory || !told.in_store;
+  if (!told.in_memory) say(fmt::format("more than {} bytes stay out of memory", kMostInMemory));
+  told.compressed = told.in_store && bytes >= compress_from;
+  if (told.compressed) {
+    say(fmt::format("{} bytes or more are compressed where it pays", compress_from));
+  }
+  return told;
+}
+
+std::span<const NegativeRow> NegativeRows() { return kNegativeRows; }
 
 std::optional<std::chrono::seconds> NegativeTtl(const Error& error) {
   // kForbidden also stands for a 401, and a service that names a time to come back means it.

@@ -4,6 +4,7 @@
 // All deadlines are absolute, so that copying an entry from level to level never extends its life.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,21 @@ namespace spa {
 using CacheTime = std::chrono::system_clock::time_point;
 using CacheClock = std::function<CacheTime()>;
 
+// A mark that is set once, by whoever comes first. A copy of it is not set.
+class FirstUse {
+ public:
+  FirstUse() = default;
+  FirstUse(const FirstUse&) {}
+  FirstUse& operator=(const FirstUse&) { return *this; }
+  bool Claim() const {
+    return !claimed_.load(std::memory_order_relaxed) &&
+           !claimed_.exchange(true, std::memory_order_relaxed);
+  }
+
+ private:
+  mutable std::atomic<bool> claimed_{false};
+};
+
 struct Entry {
   Entry() = default;
 
@@ -29,7 +45,10 @@ struct Entry {
   CacheTime fresh_until;  // Until then it is served as it is;
   CacheTime stale_until;  // until then marked stale, while a new one is being loaded;
   CacheTime expires;      // until then it stands in where a load fails. After it, it is gone.
+  CacheTime hold_until;   // Loading failed: until then nobody tries again.
   std::vector<Tag> tags;
+  bool asked = false;     // A lookup brought it, so its key has been asked for before.
+  FirstUse first_use;     // Where not: its first lookup claims it.
 
   // Of an entry that the second level has, too.
   bool shared = false;

@@ -21,11 +21,11 @@ void SeenKeys::Grow() {
 }
 
 bool SeenKeys::Add(const Fingerprint& print) {
-  if (count_ < kLimit && 4 * (count_ + 1) > 3 * slots_.size()) Grow();
+  if (count_ < limit_ && 4 * (count_ + 1) > 3 * slots_.size()) Grow();
   const std::uint64_t key = print.low | 1;  // Never 0.
   std::uint64_t& slot = SlotOf(key);
   if (slot == key) return true;
-  if (count_ < kLimit) {
+  if (count_ < limit_) {
     slot = key;
     ++count_;
   }

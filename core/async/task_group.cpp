@@ -51,7 +51,9 @@ Task<void> TaskGroup::Spawn(Task<void> task) {
 
 void TaskGroup::Stop() {
   stopping_ = true;
-  Cancel();
+  // In a turn of its own: who calls may be one of the tasks, and a coroutine that is cancelled
+  // before it was ever suspended never tells its end.
+  asio::post(executor_, [this] { Cancel(); });
 }
 
 void TaskGroup::Cancel() {

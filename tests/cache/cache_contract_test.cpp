@@ -30,6 +30,7 @@ class Fixture {
   explicit Fixture(const Arrangement& arrangement) {
     CacheManager::Options options;
     options.clock = clock.Reader();
+    options.jitter = 0;
     manager = arrangement.make(std::move(options));
     groups.emplace(manager->Open<Group>(CacheKind::kGroupMembers));
   }
