@@ -24,8 +24,12 @@ std::string ReadOnlyUri(const std::string& path) {
   return uri + "?mode=ro";
 }
 
+// Never opens a file that is there: closing it would drop the locks that another connection of this
+// process holds on it.
 Status CreatePrivately(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (::access(path.c_str(), R_OK | W_OK) == 0) return {};
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0 && errno == EEXIST && ::access(path.c_str(), R_OK | W_OK) == 0) return {};
   if (file < 0) {
     return spa::Fail(ErrorCode::kStorage,
                      fmt::format("cannot open {}: {}", path, std::strerror(errno)),
@@ -149,7 +153,9 @@ Status Database::Check(std::string_view doing) {
 }
 
 void Database::Fail(int code) {
-  if (!error_) error_ = ToError(code, path_, sqlite3_errmsg(db_));
+  if (error_) return;
+  error_ = ToError(code, path_, sqlite3_errmsg(db_));
+  code_ = code;
 }
 
 }  // namespace spa::sqlite

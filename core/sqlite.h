@@ -99,6 +99,7 @@ class Database {
   void ForgetStatements() { statements_.clear(); }  // Before DETACH and the like.
 
   bool ok() const { return !error_; }
+  int code() const { return error_ ? code_ : 0; }  // SQLite's word for the remembered failure.
   // The first failure since the last call, with what was being done; clears it.
   Status Check(std::string_view doing);
   void Fail(int code);  // Remembers SQLite's present words, unless a failure is remembered already.
@@ -112,6 +113,7 @@ class Database {
   std::string path_;
   sqlite3* db_ = nullptr;
   std::optional<Error> error_;
+  int code_ = 0;
   std::unordered_map<const void*, std::unique_ptr<Statement>> statements_;
 };
 
