@@ -7,6 +7,7 @@ namespace spa {
 namespace {
 
 constexpr int kRows = 4;
+constexpr std::uint64_t kMost = 15;
 
 // Where the counter of a row lies within the line of a key.
 struct Place {
@@ -26,38 +27,34 @@ FrequencySketch::FrequencySketch(std::size_t entries)
       line_mask_(lines_.size() - 1),
       halve_at_(10 * std::max<std::size_t>(entries, 8)) {}
 
-void FrequencySketch::Record(const Fingerprint& print) {
+void FrequencySketch::Record(const Fingerprint& print, std::uint32_t times) {
+  const std::uint64_t more = std::min<std::uint64_t>(times, kMost);
   Line& line = lines_[print.high & line_mask_];
   for (int row = 0; row < kRows; ++row) {
     const Place place(print, row);
     auto& word = line.words[place.word];
-    const std::uint64_t now = word.load(std::memory_order_relaxed);
-    if (((now >> place.shift) & 15) < 15) {
-      word.store(now + (std::uint64_t{1} << place.shift), std::memory_order_relaxed);
-    }
+    const std::uint64_t room = kMost - ((word >> place.shift) & kMost);
+    word += std::min(more, room) << place.shift;
   }
-  if (recorded_.fetch_add(1, std::memory_order_relaxed) + 1 == halve_at_) Halve();
+  recorded_ += more;
+  if (recorded_ >= halve_at_) Halve();
 }
 
 int FrequencySketch::Frequency(const Fingerprint& print) const {
   const Line& line = lines_[print.high & line_mask_];
-  std::uint64_t least = 15;
+  std::uint64_t least = kMost;
   for (int row = 0; row < kRows; ++row) {
     const Place place(print, row);
-    const std::uint64_t now = line.words[place.word].load(std::memory_order_relaxed);
-    least = std::min(least, (now >> place.shift) & 15);
+    least = std::min(least, (line.words[place.word] >> place.shift) & kMost);
   }
   return static_cast<int>(least);
 }
 
 void FrequencySketch::Halve() {
   for (Line& line : lines_) {
-    for (auto& word : line.words) {
-      const std::uint64_t now = word.load(std::memory_order_relaxed);
-      word.store((now >> 1) & 0x7777777777777777, std::memory_order_relaxed);
-    }
+    for (auto& word : line.words) word = (word >> 1) & 0x7777777777777777;
   }
-  recorded_.store(halve_at_ / 2, std::memory_order_relaxed);
+  recorded_ /= 2;
 }
 
 }  // namespace spa

@@ -3,46 +3,80 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstring>
 #include <libcuckoo/cuckoohash_map.hh>
 #include <mutex>
+#include <new>
 #include <utility>
-#include <vector>
-
-#include "cache/eviction.h"
 
 namespace spa {
+namespace {
 
-struct MemoryStore::Node : Eviction::Node {
-  Node(const CacheKey& key, Entry entry)
-      : Eviction::Node(key.fingerprint()),
-        key(key),
-        entry(std::move(entry)),
-        cost(kOverhead + key.text().size() + this->entry.cost) {}
+constexpr std::size_t kSmallestShard = 64;
 
-  const CacheKey key;
-  const Entry entry;
-  const std::size_t cost;
+// Leaves room behind what it allocates: for the key's text.
+template <class T>
+struct TailAllocator {
+  using value_type = T;
+  explicit TailAllocator(std::size_t tail) : tail(tail) {}
+  template <class U>
+  explicit(false) TailAllocator(const TailAllocator<U>& other) : tail(other.tail) {}
+
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T) + tail));
+  }
+  void deallocate(T* memory, std::size_t) { ::operator delete(memory); }
+  friend bool operator==(const TailAllocator&, const TailAllocator&) = default;
+
+  std::size_t tail;
 };
 
+}  // namespace
+
+MemoryStore::Kept::Kept(const CacheKey& key, Entry entry)
+    : Entry(std::move(entry)),
+      Eviction::Node(key.fingerprint()),
+      key_size_(static_cast<std::uint32_t>(key.text().size())) {
+  std::memcpy(reinterpret_cast<char*>(this + 1), key.text().data(), key_size_);
+}
+
+std::size_t MemoryStore::Kept::bytes() const { return kOverhead + key_size_ + cost; }
+
 struct alignas(64) MemoryStore::Shard {
-  explicit Shard(std::size_t entries) : eviction(entries) {}
+  Shard(EvictionPolicy policy, std::size_t entries) : eviction(policy, entries) {}
+
+  // The roster lists all entries. The last takes the place of one that leaves, so a walk from the
+  // end to the start misses none.
+  void Enlist(Kept& node) {
+    node.roster_at_ = static_cast<std::uint32_t>(roster.size());
+    roster.push_back(&node);
+    eviction.Add(node);
+  }
+  void Strike(Kept& node) {
+    roster.back()->roster_at_ = node.roster_at_;
+    roster[node.roster_at_] = roster.back();
+    roster.pop_back();
+  }
 
   std::mutex mutex;
   Eviction eviction;
+  std::vector<Kept*> roster;
 };
 
 struct MemoryStore::Table {
-  Table(const Limits& limits, std::size_t shard_count)
-      : index(2 * std::max<std::size_t>(limits.entries, 64)) {
-    // Version 0.3.1 can crash when two resizes race with a reader. At half load none is ever due.
+  Table(const Limits& limits, EvictionPolicy policy, std::size_t shard_count)
+      : index(std::max<std::size_t>(limits.entries + limits.entries / 3, 64)) {
+    // Version 0.3.1 can crash when two resizes race with a reader. At three quarters of its load
+    // none is ever due.
     index.maximum_hashpower(index.hashpower());
     for (std::size_t i = 0; i < shard_count; ++i) {
-      shards.push_back(std::make_unique<Shard>(limits.entries / shard_count + 1));
+      shards.push_back(std::make_unique<Shard>(policy, limits.entries / shard_count + 1));
     }
   }
 
-  std::size_t HomeOf(const CacheKey& key) const {
-    return (key.fingerprint().low >> 32) % shards.size();
+  Shard& HomeOf(const Fingerprint& print) const { return *shards[HomeAt(print)]; }
+  std::size_t HomeAt(const Fingerprint& print) const {
+    return (print.low >> 32) & (shards.size() - 1);
   }
 
   NodePtr Find(const Fingerprint& print) const {
@@ -55,7 +89,7 @@ struct MemoryStore::Table {
   bool Exchange(const NodePtr& node, NodePtr& replaced) {
     try {
       index.upsert(
-          node->key.fingerprint(),
+          node->fingerprint(),
           [&](NodePtr& slot) {
             replaced = node;
             slot.swap(replaced);
@@ -69,11 +103,11 @@ struct MemoryStore::Table {
     }
   }
 
-  // Takes out what is under the fingerprint, where `wanted` is null or the very node.
-  NodePtr Take(const Fingerprint& print, const Eviction::Node* wanted) {
+  // Takes out what is under the fingerprint, where `only` is null or the very node.
+  NodePtr Take(const Fingerprint& print, const Kept* only) {
     NodePtr taken;
     index.erase_fn(print, [&](NodePtr& slot) {
-      if (wanted && slot.get() != wanted) return false;
+      if (only && slot.get() != only) return false;
       taken = std::move(slot);
       return true;
     });
@@ -81,27 +115,35 @@ struct MemoryStore::Table {
     return taken;
   }
 
-  void Count(const Node& node) {
+  void Count(const Kept& node) {
     entries.fetch_add(1, std::memory_order_relaxed);
-    bytes.fetch_add(node.cost, std::memory_order_relaxed);
+    bytes.fetch_add(node.bytes(), std::memory_order_relaxed);
   }
-  void Uncount(const Node& node) {
+  void Uncount(const Kept& node) {
     entries.fetch_sub(1, std::memory_order_relaxed);
-    bytes.fetch_sub(node.cost, std::memory_order_relaxed);
+    bytes.fetch_sub(node.bytes(), std::memory_order_relaxed);
   }
 
   libcuckoo::cuckoohash_map<Fingerprint, NodePtr, FingerprintHash> index;
-  std::vector<std::unique_ptr<Shard>>
-      shards;  // After the index: unlinks nodes that are still alive.
+  std::vector<std::unique_ptr<Shard>> shards;  // A power of two of them. After the index: unlinks
+                                               // nodes that are still alive.
   std::atomic<std::size_t> entries{0};
   std::atomic<std::size_t> bytes{0};
   std::atomic<std::uint64_t> evictions{0};
+  std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::size_t> next_to_evict{0};
+
+  std::mutex sweep_mutex;  // Before any shard's.
+  Cursor sweep;
 };
 
-MemoryStore::MemoryStore(Limits limits)
+MemoryStore::MemoryStore(Limits limits, EvictionPolicy policy)
     : limits_(limits),
+      policy_(policy),
       table_(std::make_unique<Table>(
-          limits, std::clamp<std::size_t>(std::bit_floor(limits.entries / 512), 1, 16))) {}
+          limits, policy,
+          std::clamp<std::size_t>(std::bit_floor(limits.entries / kSmallestShard), 1,
+                                  kMostShards))) {}
 
 MemoryStore::~MemoryStore() = default;
 
@@ -109,27 +151,37 @@ bool MemoryStore::OverLimit() const {
   return entries() > limits_.entries || bytes() > limits_.bytes;
 }
 
-std::shared_ptr<const Entry> MemoryStore::Get(const CacheKey& key, CacheTime now) {
-  table_->shards[table_->HomeOf(key)]->eviction.Asked(key.fingerprint());
+MemoryStore::KeptPtr MemoryStore::Peek(const CacheKey& key, CacheTime now) const {
   auto node = table_->Find(key.fingerprint());
-  if (!node || node->key.text() != key.text()) return nullptr;
-  if (node->entry.expires <= now) {
-    Drop(key, node.get());
+  if (!node || node->key() != key.text() || node->expires <= now) return nullptr;
+  return node;
+}
+
+MemoryStore::KeptPtr MemoryStore::Get(const CacheKey& key, CacheTime now) {
+  auto node = table_->Find(key.fingerprint());
+  if (!node || node->key() != key.text()) return nullptr;
+  if (node->expires <= now) {
+    if (Erase(*node)) table_->expired.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
   }
-  node->Touch();
-  const Entry* entry = &node->entry;
-  return std::shared_ptr<const Entry>(std::move(node), entry);
+  node->Hit();
+  if (policy_ == EvictionPolicy::kLru) {
+    Shard& shard = table_->HomeOf(key.fingerprint());
+    std::lock_guard lock(shard.mutex);
+    shard.eviction.Touch(*node);
+  }
+  return node;
 }
 
 bool MemoryStore::Set(const CacheKey& key, Entry entry) {
-  const auto node = std::make_shared<Node>(key, std::move(entry));
-  if (node->cost > limits_.bytes || limits_.entries == 0) {
-    Drop(key, nullptr);
+  const auto node =
+      std::allocate_shared<Kept>(TailAllocator<Kept>(key.text().size()), key, std::move(entry));
+  if (node->bytes() > limits_.bytes || limits_.entries == 0) {
+    Drop(key.fingerprint(), nullptr);
     return false;
   }
-  std::vector<NodePtr> gone;  // Destroyed after the locks.
-  const std::size_t home = table_->HomeOf(key);
+  Gone gone;
+  const std::size_t home = table_->HomeAt(key.fingerprint());
   {
     Shard& shard = *table_->shards[home];
     std::lock_guard lock(shard.mutex);
@@ -137,10 +189,11 @@ bool MemoryStore::Set(const CacheKey& key, Entry entry) {
     if (!table_->Exchange(node, replaced)) return false;
     if (replaced) {
       shard.eviction.Remove(*replaced);
+      shard.Strike(*replaced);
       table_->Uncount(*replaced);
       gone.push_back(std::move(replaced));
     }
-    shard.eviction.Add(*node);
+    shard.Enlist(*node);
     table_->Count(*node);
     MakeRoom(shard, *node, gone);
   }
@@ -154,31 +207,117 @@ bool MemoryStore::Set(const CacheKey& key, Entry entry) {
 }
 
 // Gives up at most one entry of the shard; its mutex is held.
-void MemoryStore::MakeRoom(Shard& shard, const Node& keep, std::vector<NodePtr>& gone) {
+void MemoryStore::MakeRoom(Shard& shard, const Kept& keep, Gone& gone) {
   if (OverLimit()) {
-    if (auto* victim = static_cast<Node*>(shard.eviction.PickVictim(&keep))) {
-      gone.push_back(table_->Take(victim->key.fingerprint(), victim));
+    if (auto* victim = static_cast<Kept*>(shard.eviction.PickVictim(&keep))) {
+      shard.Strike(*victim);
+      gone.push_back(table_->Take(victim->fingerprint(), victim));
       table_->evictions.fetch_add(1, std::memory_order_relaxed);
     }
   }
   shard.eviction.Settle();
 }
 
-bool MemoryStore::Drop(const CacheKey& key, const Node* only) {
+// Takes it out of the index and the shard, whose mutex is held.
+MemoryStore::NodePtr MemoryStore::Leave(Shard& shard, const Fingerprint& print, const Kept* only) {
+  auto taken = table_->Take(print, only);
+  if (taken) {
+    shard.eviction.Remove(*taken);
+    shard.Strike(*taken);
+  }
+  return taken;
+}
+
+bool MemoryStore::Drop(const Fingerprint& print, const Kept* only) {
   NodePtr taken;  // Destroyed after the lock.
-  Shard& shard = *table_->shards[table_->HomeOf(key)];
+  Shard& shard = table_->HomeOf(print);
   std::lock_guard lock(shard.mutex);
-  taken = table_->Take(key.fingerprint(), only);
-  if (taken) shard.eviction.Remove(*taken);
+  taken = Leave(shard, print, only);
   return taken != nullptr;
 }
 
-bool MemoryStore::Erase(const CacheKey& key) { return Drop(key, nullptr); }
+bool MemoryStore::Erase(const CacheKey& key) { return Drop(key.fingerprint(), nullptr); }
+bool MemoryStore::Erase(const Kept& entry) { return Drop(entry.fingerprint(), &entry); }
+
+std::size_t MemoryStore::Clear() {
+  std::size_t cleared = 0;
+  for (const auto& shard : table_->shards) {
+    for (Gone gone;; gone.clear()) {
+      std::lock_guard lock(shard->mutex);
+      while (!shard->roster.empty() && gone.size() < kSlice) {
+        Kept& last = *shard->roster.back();
+        gone.push_back(Leave(*shard, last.fingerprint(), &last));
+      }
+      cleared += gone.size();
+      if (gone.empty()) break;
+    }
+  }
+  return cleared;
+}
+
+bool MemoryStore::NextSlice(Cursor& cursor, std::vector<KeptPtr>& slice) const {
+  while (cursor.shard < table_->shards.size()) {
+    Shard& shard = *table_->shards[cursor.shard];
+    std::lock_guard lock(shard.mutex);
+    cursor.below = std::min(cursor.below, shard.roster.size());
+    for (std::size_t seen = 0; cursor.below > 0 && seen < kSlice; ++seen) {
+      slice.push_back(table_->Find(shard.roster[--cursor.below]->fingerprint()));
+    }
+    if (cursor.below == 0) cursor = {cursor.shard + 1};
+    if (!slice.empty()) return true;
+  }
+  return false;
+}
+
+MemoryStore::Swept MemoryStore::SweepSlice(CacheTime now) {
+  std::lock_guard one_at_a_time(table_->sweep_mutex);
+  Cursor& cursor = table_->sweep;
+  Gone gone;
+  {
+    Shard& shard = *table_->shards[cursor.shard];
+    std::lock_guard lock(shard.mutex);
+    cursor.below = std::min(cursor.below, shard.roster.size());
+    for (std::size_t seen = 0; cursor.below > 0 && seen < kSlice; ++seen) {
+      Kept& node = *shard.roster[--cursor.below];
+      if (node.expires <= now) gone.push_back(Leave(shard, node.fingerprint(), &node));
+    }
+  }
+  if (cursor.below == 0) cursor = {cursor.shard + 1};
+  Swept swept;
+  swept.dropped = gone.size();
+  swept.done = cursor.shard == table_->shards.size();
+  if (swept.done) cursor = {};
+  table_->expired.fetch_add(swept.dropped, std::memory_order_relaxed);
+  return swept;
+}
+
+std::size_t MemoryStore::EvictSome(std::size_t count) {
+  std::size_t evicted = 0;
+  for (std::size_t barren = 0; evicted < count && barren < table_->shards.size();) {
+    const auto at = table_->next_to_evict.fetch_add(1, std::memory_order_relaxed);
+    NodePtr gone;
+    Shard& shard = *table_->shards[at % table_->shards.size()];
+    std::lock_guard lock(shard.mutex);
+    auto* victim = static_cast<Kept*>(shard.eviction.PickVictim(nullptr));
+    if (victim) {
+      shard.Strike(*victim);
+      gone = table_->Take(victim->fingerprint(), victim);
+      ++evicted;
+    }
+    barren = victim ? 0 : barren + 1;
+  }
+  table_->evictions.fetch_add(evicted, std::memory_order_relaxed);
+  return evicted;
+}
 
 std::size_t MemoryStore::entries() const { return table_->entries.load(std::memory_order_relaxed); }
 std::size_t MemoryStore::bytes() const { return table_->bytes.load(std::memory_order_relaxed); }
+std::size_t MemoryStore::shards() const { return table_->shards.size(); }
 std::uint64_t MemoryStore::evictions() const {
   return table_->evictions.load(std::memory_order_relaxed);
+}
+std::uint64_t MemoryStore::expired() const {
+  return table_->expired.load(std::memory_order_relaxed);
 }
 
 }  // namespace spa

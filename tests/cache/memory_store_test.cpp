@@ -1,11 +1,14 @@
 #include "cache/memory_store.h"
 
+#include <atomic>
 #include <cmath>
 #include <list>
 #include <random>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
+#include "tests/cache/allocations.h"
 #include "tests/cache/cache_testing.h"
 #include "tests/catch.h"
 
@@ -40,6 +43,10 @@ double HitRatio(MemoryStore& store, const std::vector<std::uint64_t>& trace) {
   double hits = 0;
   for (const auto number : trace) hits += Ask(store, number);
   return hits / static_cast<double>(trace.size());
+}
+
+EvictionPolicy AnyPolicy() {
+  return GENERATE(EvictionPolicy::kHybrid, EvictionPolicy::kLru, EvictionPolicy::kS3Fifo);
 }
 
 double LruHitRatio(std::size_t capacity, const std::vector<std::uint64_t>& trace) {
@@ -88,7 +95,7 @@ std::vector<std::uint64_t> Loop(std::size_t keys, int rounds) {
 
 }  // namespace
 
-TEST_CASE("A stored entry is found, replaced and erased") {
+TEST_CASE("A stored entry is found, replaced and erased", "[cache][S1-21][S3-56]") {
   MemoryStore store({100, 1 << 20});
   CHECK_FALSE(store.Get(Key(1), CacheTime()));
 
@@ -106,7 +113,8 @@ TEST_CASE("A stored entry is found, replaced and erased") {
   CHECK(store.bytes() == 0);
 }
 
-TEST_CASE("An entry is served until the moment it expires, and then gives its room back") {
+TEST_CASE("An entry is served until the moment it expires, and then gives its room back",
+          "[cache][S2-01]") {
   ManualClock clock;
   MemoryStore store({100, 1 << 20});
   Entry entry = Holding(1);
@@ -122,9 +130,9 @@ TEST_CASE("An entry is served until the moment it expires, and then gives its ro
   CHECK(store.evictions() == 0);
 }
 
-TEST_CASE("The store never holds more entries than its limit", "[cache][S1-14][S4-03]") {
-  const std::size_t limit = GENERATE(as<std::size_t>{}, 1, 2, 10, 1000, 10'000);
-  MemoryStore store({limit, 64 << 20});
+TEST_CASE("The store never holds more entries than its limit", "[cache][S4-03][S1-14][S2-02]") {
+  const std::size_t limit = GENERATE(as<std::size_t>{}, 1, 2, 10, 100, 1000, 10'000);
+  MemoryStore store({limit, 64 << 20}, AnyPolicy());
 
   for (std::uint64_t i = 0; i < 3 * limit; ++i) {
     store.Set(Key(i), Holding(i));
@@ -135,9 +143,9 @@ TEST_CASE("The store never holds more entries than its limit", "[cache][S1-14][S
   CHECK(store.evictions() == 2 * limit);
 }
 
-TEST_CASE("The store never holds more bytes than its limit") {
+TEST_CASE("The store never holds more bytes than its limit", "[cache][S2-02]") {
   const std::size_t limit = 1 << 20;
-  MemoryStore store({10'000, limit});
+  MemoryStore store({10'000, limit}, AnyPolicy());
 
   for (std::uint64_t i = 0; i < 1'000; ++i) {
     store.Set(Key(i), Holding(i, 10'000));
@@ -225,11 +233,11 @@ TEST_CASE("Recent keys are found again: a trace of pure recency works") {
   CHECK(found_again > 19'900);
 }
 
-TEST_CASE("Threads that read, write and erase at once never see a wrong value",
-          "[cache][S2-01][S3-80]") {
+TEST_CASE("Threads that read, write, erase and walk at once never see a wrong value",
+          "[cache][S2-01][S3-01][S3-80]") {
   const std::size_t limit = GENERATE(as<std::size_t>{}, 400, 8'192);
   constexpr std::uint64_t kKeys = 12'000;
-  MemoryStore store({limit, 4 << 20});
+  MemoryStore store({limit, 4 << 20}, AnyPolicy());
   std::atomic<int> wrong{0};
 
   std::vector<std::thread> threads;
@@ -239,7 +247,10 @@ TEST_CASE("Threads that read, write and erase at once never see a wrong value",
       for (int i = 0; i < 40'000; ++i) {
         const std::uint64_t number = random() % kKeys * (random() % 4) / 4;
         const unsigned action = random() % 20;
-        if (action == 0) {
+        if (i % 10'000 == 5'000) {
+          store.Walk([&](const auto& kept) { wrong += kept->key() != Key(Held(*kept)).text(); });
+          while (!store.SweepSlice(CacheTime()).done) continue;
+        } else if (action == 0) {
           store.Erase(Key(number));
         } else if (action < 7) {
           store.Set(Key(number), Holding(number, random() % 2'000));
@@ -259,4 +270,126 @@ TEST_CASE("Threads that read, write and erase at once never see a wrong value",
   CHECK(left > 0);
   CHECK(store.entries() == 0);
   CHECK(store.bytes() == 0);
+}
+
+TEST_CASE("The LRU policy gives up what was asked for longest ago", "[cache][S2-01]") {
+  MemoryStore store({1'000, 64 << 20}, EvictionPolicy::kLru);
+  const auto trace = Zipf(20'000, 0.99, 200'000);
+
+  const double ours = HitRatio(store, trace);
+
+  // Shards make it an LRU of parts, so it is not the same to the last hit.
+  CHECK(ours == Approx(LruHitRatio(1'000, trace)).margin(0.01));
+}
+
+TEST_CASE("The S3-FIFO policy keeps what is used often through a scan", "[cache]") {
+  MemoryStore store({1'000, 64 << 20}, EvictionPolicy::kS3Fifo);
+  const auto trace = Zipf(100'000, 0.99, 300'000);
+  CHECK(HitRatio(store, trace) > LruHitRatio(1'000, trace) + 0.03);
+}
+
+TEST_CASE("A store of the usual size has 128 shards", "[cache][S3-42][S3-52]") {
+  CHECK(MemoryStore(MemoryStore::Limits{}).shards() == 128);
+  CHECK(MemoryStore({1'000'000, 64 << 20}).shards() == 128);
+  CHECK(MemoryStore({100, 64 << 20}).shards() == 1);
+}
+
+TEST_CASE("A hit allocates nothing and an insert no more than its one block",
+          "[cache][S3-03][S3-51][S3-57]") {
+  MemoryStore store({10'000, 64 << 20});
+  std::vector<CacheKey> keys;
+  for (std::uint64_t i = 0; i < 20'000; ++i) keys.push_back(Key(i));
+  const Entry value = Holding(1);
+  for (std::size_t i = 0; i < 10'000; ++i) store.Set(keys[i], value);
+
+  Allocations hits;
+  for (std::size_t i = 0; i < 10'000; ++i) REQUIRE(store.Get(keys[i], CacheTime()));
+  CHECK(hits.count() == 0);
+
+  Allocations inserts;
+  for (std::size_t i = 10'000; i < 20'000; ++i) store.Set(keys[i], value);
+  CHECK(inserts.count() < 10'100);  // Now and then a shard's list of entries grows.
+}
+
+TEST_CASE("Asking about an entry is no hit", "[cache][S1-21]") {
+  MemoryStore store({100, 1 << 20});
+  store.Set(Key(1), Holding(1));
+  CHECK(store.Peek(Key(1), CacheTime()));
+  CHECK(store.Peek(Key(1), CacheTime())->hits() == 0);
+  store.Get(Key(1), CacheTime());
+  CHECK(store.Peek(Key(1), CacheTime())->hits() == 1);
+  CHECK(store.Peek(Key(1), CacheTime())->key() == Key(1).text());
+  CHECK(store.Peek(Key(1), CacheTime())->bytes() == store.bytes());
+  CHECK_FALSE(store.Peek(Key(1), CacheTime::max()));
+  CHECK_FALSE(store.Peek(Key(2), CacheTime()));
+}
+
+TEST_CASE("A walk meets every entry, also while others come and go", "[cache][S3-30]") {
+  MemoryStore store({100'000, 64 << 20});
+  for (std::uint64_t i = 0; i < 60'000; ++i) store.Set(Key(i), Holding(i));
+
+  std::set<std::uint64_t> met;
+  MemoryStore::Cursor cursor;
+  std::uint64_t coming = 1'000'000;
+  std::uint64_t going = 0;
+  for (std::vector<MemoryStore::KeptPtr> slice; store.NextSlice(cursor, slice); slice.clear()) {
+    CHECK(slice.size() <= MemoryStore::kSlice);
+    for (const auto& kept : slice) met.insert(Held(*kept));
+    for (int i = 0; i < 50; ++i, ++coming) store.Set(Key(coming), Holding(coming));
+    for (int i = 0; i < 50; ++i) store.Erase(Key(going++));
+  }
+
+  for (std::uint64_t i = going; i < 60'000; ++i) REQUIRE(met.contains(i));
+}
+
+TEST_CASE("Sweeping drops what has expired and nothing else", "[cache][S2-04][S2-65][S3-55]") {
+  ManualClock clock;
+  MemoryStore store({10'000, 64 << 20});
+  for (std::uint64_t i = 0; i < 2'000; ++i) {
+    Entry entry = Holding(i);
+    entry.expires = clock.now() + (i % 2 ? 1s : 1h);
+    store.Set(Key(i), entry);
+  }
+  clock.Advance(3s);
+
+  std::size_t dropped = 0;
+  for (;;) {
+    const auto swept = store.SweepSlice(clock.now());
+    dropped += swept.dropped;
+    CHECK(swept.dropped <= MemoryStore::kSlice);
+    if (swept.done) break;
+  }
+
+  CHECK(dropped == 1'000);
+  CHECK(store.entries() == 1'000);
+  CHECK(store.expired() == 1'000);
+  CHECK(store.evictions() == 0);
+  CHECK(store.Get(Key(0), clock.now()));
+  CHECK_FALSE(store.Get(Key(1), clock.now()));
+}
+
+TEST_CASE("Some entries can be given up on demand, or all of them", "[cache][S1-21][S3-16]") {
+  MemoryStore store({10'000, 64 << 20}, AnyPolicy());
+  for (std::uint64_t i = 0; i < 5'000; ++i) store.Set(Key(i), Holding(i));
+
+  CHECK(store.EvictSome(10) == 10);
+  CHECK(store.entries() == 4'990);
+  CHECK(store.evictions() == 10);
+
+  CHECK(store.Clear() == 4'990);
+  CHECK(store.entries() == 0);
+  CHECK(store.bytes() == 0);
+  CHECK(store.EvictSome(10) == 0);
+  CHECK(store.evictions() == 10);
+}
+
+TEST_CASE("Erasing a very entry spares the one that replaced it", "[cache]") {
+  MemoryStore store({100, 1 << 20});
+  store.Set(Key(1), Holding(1));
+  const auto old = store.Get(Key(1), CacheTime());
+  store.Set(Key(1), Holding(2));
+
+  CHECK_FALSE(store.Erase(*old));
+  CHECK(Held(*store.Get(Key(1), CacheTime())) == 2);
+  CHECK(store.Erase(*store.Get(Key(1), CacheTime())));
 }
