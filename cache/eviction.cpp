@@ -56,8 +56,10 @@ void Eviction::CountHits(Node& node) {
   if (policy_ == EvictionPolicy::kHybrid) sketch_.Record(node.print_, fresh);
 }
 
-bool Eviction::WindowOverfull() const {
-  return window_.size() > std::max<std::size_t>((window_.size() + main_.size()) / 10, 1);
+// With `leaving` of the entries gone.
+bool Eviction::WindowOverfull(std::size_t leaving) const {
+  const std::size_t entries = window_.size() + main_.size() - leaving;
+  return window_.size() > std::max<std::size_t>(entries / 10, 1);
 }
 
 void Eviction::Promote() {
@@ -68,7 +70,7 @@ void Eviction::Promote() {
 
 void Eviction::Settle() {
   if (policy_ != EvictionPolicy::kHybrid) return;
-  while (WindowOverfull()) Promote();
+  while (WindowOverfull(0)) Promote();
 }
 
 Eviction::Node* Eviction::PickVictim(const Node* keep) {
@@ -106,7 +108,7 @@ Eviction::Node* Eviction::PickHybrid(const Node* keep) {
   Node* candidate = window_.empty() ? nullptr : &window_.back();
   if (candidate == keep) candidate = nullptr;
   if (!victim || !candidate) return victim ? victim : candidate;
-  if (!WindowOverfull()) return victim;
+  if (!WindowOverfull(1)) return victim;  // As Settle will find it.
   CountHits(*candidate);
   if (!Admits(*candidate, *victim)) return candidate;
   Promote();
@@ -121,7 +123,7 @@ Eviction::Node* Eviction::PickLru(const Node* keep) {
 // What was asked for more than once moves from the window to main; main gives those that were asked
 // for another round.
 Eviction::Node* Eviction::PickS3Fifo(const Node* keep) {
-  while (WindowOverfull() || main_.empty()) {
+  while (WindowOverfull(0) || main_.empty()) {
     if (window_.empty() || &window_.back() == keep) break;
     Node& oldest = window_.back();
     CountHits(oldest);

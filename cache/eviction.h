@@ -85,7 +85,7 @@ class Eviction {
   Node* PickS3Fifo(const Node* keep);
   void Push(Queue& queue, Node& node, Node::Place place);
   void CountHits(Node& node);
-  bool WindowOverfull() const;
+  bool WindowOverfull(std::size_t leaving) const;
   void Promote();
   bool Admits(const Node& candidate, const Node& victim);
   Node* NextInMain(const Node* keep);
