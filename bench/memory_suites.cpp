@@ -1,0 +1,253 @@
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "bench/measure.h"
+#include "bench/suites.h"
+#include "bench/traces.h"
+#include "cache/memory_store.h"
+#include "cache/tag.h"
+
+namespace spa {
+namespace {
+
+constexpr CacheTime kNow{};
+constexpr MemoryStore::Limits kPlenty{std::size_t{1} << 20, std::size_t{4} << 30};
+
+std::string_view NameOf(EvictionPolicy policy) {
+  switch (policy) {
+    case EvictionPolicy::kHybrid:
+      return "hybrid";
+    case EvictionPolicy::kLru:
+      return "lru";
+    case EvictionPolicy::kS3Fifo:
+      return "s3fifo";
+  }
+  return "";
+}
+
+// A value that says which it is.
+Entry Holding(std::uint32_t number, std::size_t bytes) {
+  auto value = std::make_shared<std::string>(std::max(bytes, sizeof number), '.');
+  std::memcpy(value->data(), &number, sizeof number);
+  Entry entry;
+  entry.value = std::move(value);
+  entry.cost = bytes + sizeof(std::string);
+  entry.expires = CacheTime::max();
+  return entry;
+}
+
+bool Holds(const Entry& entry, std::uint32_t number) {
+  std::uint32_t held;
+  std::memcpy(&held, static_cast<const std::string*>(entry.value.get())->data(), sizeof held);
+  return held == number;
+}
+
+std::vector<CacheKey> KeysOf(const Trace& trace) {
+  std::vector<CacheKey> keys;
+  keys.reserve(trace.keys.size());
+  for (const auto& text : trace.keys) keys.emplace_back(CacheKind::kItem, text);
+  return keys;
+}
+
+// A store and what is asked of it. Stored keys are other objects than those asked for.
+struct Workload {
+  static Result<Workload> Make(std::string_view trace_name, const BenchOptions& options,
+                               MemoryStore::Limits limits, EvictionPolicy policy, bool fill) {
+    TraceShape shape;
+    shape.keys = options.keys;
+    shape.length = options.operations;
+    shape.seed = options.seed;
+    auto trace = options.trace_file ? ReadTrace(*options.trace_file) : MakeTrace(trace_name, shape);
+    if (!trace) return Fail(std::move(trace.error()));
+    Workload work;
+    work.keys = KeysOf(*trace);
+    work.sequence = std::move(trace->sequence);
+    work.sizes = std::move(trace->sizes);
+    work.value_bytes = options.value_bytes;
+    work.store = std::make_unique<MemoryStore>(limits, policy);
+    if (fill) {
+      const auto stored = KeysOf(*trace);
+      for (std::uint32_t i = 0; i < stored.size(); ++i) {
+        work.store->Set(stored[i], work.ValueOf(i));
+      }
+    }
+    return work;
+  }
+
+  Entry ValueOf(std::uint32_t number) const {
+    return Holding(number, sizes.empty() ? value_bytes : sizes[number]);
+  }
+  std::uint32_t At(int thread, std::size_t i) const {
+    return sequence[(i + static_cast<std::size_t>(thread) * 7'919) % sequence.size()];
+  }
+  bool Found(std::uint32_t number) const {
+    const auto entry = store->Get(keys[number], kNow);
+    return entry && Holds(*entry, number);
+  }
+
+  std::vector<CacheKey> keys;
+  std::vector<std::uint32_t> sequence, sizes;
+  std::size_t value_bytes = 0;
+  std::unique_ptr<MemoryStore> store;
+};
+
+std::string Label(std::string_view operation, EvictionPolicy policy, int threads) {
+  return fmt::format("{} {} {} thread{}", operation, NameOf(policy), threads,
+                     threads == 1 ? "" : "s");
+}
+
+// One operation of `share_of_writes` percent is a write.
+BenchResults ReadsAndWrites(const char* suite, const BenchOptions& options,
+                            MemoryStore::Limits limits, unsigned share_of_writes) {
+  std::vector<BenchResult> results;
+  for (const auto policy : options.policies) {
+    double alone = 0;
+    auto work = Workload::Make("zipf-0.99", options, limits, policy, true);
+    if (!work) return Fail(std::move(work.error()));
+    for (const int threads : options.threads) {
+      auto result = Measure(suite, Label(suite, policy, threads), threads, options.operations,
+                            options.repeats, [&](int thread, std::size_t i) {
+                              const std::uint32_t number = work->At(thread, i);
+                              if (i * 37 % 100 >= share_of_writes)
+                                return work->Found(number) || share_of_writes > 0;
+                              return work->store->Set(work->keys[number], work->ValueOf(number));
+                            });
+      if (threads == 1) alone = result.operations_per_second;
+      const unsigned cores = std::max(std::thread::hardware_concurrency(), 1u);
+      const double apart = std::min<double>(threads, cores);
+      if (alone > 0) result.more["efficiency"] = result.operations_per_second / alone / apart;
+      results.push_back(std::move(result));
+    }
+  }
+  return results;
+}
+
+// A reader's lookups while `chore` runs again and again beside it.
+template <class Chore>
+BenchResults StallBeside(const char* suite, const BenchOptions& options, Chore chore) {
+  auto work = Workload::Make("zipf-0.99", options, kPlenty, EvictionPolicy::kHybrid, true);
+  if (!work) return Fail(std::move(work.error()));
+  std::atomic<bool> done{false};
+  std::uint64_t chores = 0;
+  std::thread beside([&] {
+    while (!done) chores += chore(*work->store);
+  });
+  auto result = Measure(
+      suite, fmt::format("get beside {}", suite), 1, options.operations, options.repeats,
+      [&](int thread, std::size_t i) { return work->Found(work->At(thread, i)); }, 1);
+  done = true;
+  beside.join();
+  result.more["entries"] = static_cast<double>(work->store->entries());
+  result.more["rounds_beside"] = static_cast<double>(chores);
+  return std::vector<BenchResult>{std::move(result)};
+}
+
+}  // namespace
+
+BenchResults BenchBasic(const BenchOptions& options) {
+  auto work = Workload::Make("zipf-0.99", options, kPlenty, EvictionPolicy::kHybrid, false);
+  if (!work) return Fail(std::move(work.error()));
+  const auto number = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(i % work->keys.size());
+  };
+  const std::size_t count = work->keys.size();
+  std::vector<BenchResult> results;
+  results.push_back(Measure("basic", "set", 1, count, 1, [&](int, std::size_t i) {
+    return work->store->Set(work->keys[number(i)], work->ValueOf(number(i)));
+  }));
+  results.push_back(Measure("basic", "get", 1, count, options.repeats,
+                            [&](int, std::size_t i) { return work->Found(number(i)); }));
+  results.push_back(Measure("basic", "delete", 1, count, 1, [&](int, std::size_t i) {
+    return work->store->Erase(work->keys[number(i)]);
+  }));
+  return results;
+}
+
+BenchResults BenchL1(const BenchOptions& options) {
+  return ReadsAndWrites("l1", options, kPlenty, 0);
+}
+
+BenchResults BenchMixed(const BenchOptions& options) {
+  return ReadsAndWrites("mixed", options, kPlenty, 25);
+}
+
+BenchResults BenchWrite(const BenchOptions& options) {
+  return ReadsAndWrites("write", options, {options.keys / 10 + 1, kPlenty.bytes}, 100);
+}
+
+BenchResults BenchHitRatio(const BenchOptions& options) {
+  std::vector<std::string> names = options.traces;
+  if (options.trace_file) names = {options.trace_file->stem().string()};
+  if (names.empty()) names.assign(TraceNames().begin(), TraceNames().end());
+  std::vector<BenchResult> results;
+  for (const auto& name : names) {
+    for (const std::size_t size : options.sizes) {
+      for (const auto policy : options.policies) {
+        // Values of all sizes are bounded by bytes, as many as `size` of 10 kB each.
+        const bool by_bytes = name == "sizes";
+        const MemoryStore::Limits limits{by_bytes ? options.keys : size,
+                                         by_bytes ? size * 10'000 : kPlenty.bytes};
+        auto work = Workload::Make(name, options, limits, policy, false);
+        if (!work) return Fail(std::move(work.error()));
+        double hits = 0;
+        auto result = Measure("hit-ratio", fmt::format("{} {} of {}", name, NameOf(policy), size),
+                              1, work->sequence.size(), 1, [&](int, std::size_t i) {
+                                const std::uint32_t number = work->sequence[i];
+                                if (const auto entry = work->store->Get(work->keys[number], kNow)) {
+                                  ++hits;
+                                  return Holds(*entry, number);
+                                }
+                                work->store->Set(work->keys[number], work->ValueOf(number));
+                                return true;
+                              });
+        result.hit_ratio = hits / static_cast<double>(work->sequence.size());
+        results.push_back(std::move(result));
+      }
+    }
+  }
+  return results;
+}
+
+BenchResults BenchMemory(const BenchOptions& options) {
+  const double before = ProcessMegabytes();
+  TraceShape shape;
+  shape.keys = options.keys;
+  shape.length = options.keys;
+  const auto trace = MakeTrace("loop", shape);
+  if (!trace) return Fail(trace.error());
+  MemoryStore store({options.keys, kPlenty.bytes});
+  const double empty = ProcessMegabytes();
+  auto result = Measure("memory", "fill", 1, trace->keys.size(), 1, [&](int, std::size_t i) {
+    const CacheKey key(CacheKind::kItem, trace->keys[i]);
+    return store.Set(key, Holding(static_cast<std::uint32_t>(i), options.value_bytes));
+  });
+  const double counted = static_cast<double>(store.bytes()) / 1e6;
+  result.more["counted_mb"] = counted;
+  result.more["grown_mb"] = result.memory_usage_mb - empty;
+  result.more["index_mb"] = empty - before;
+  result.more["bytes_per_entry"] = counted * 1e6 / static_cast<double>(store.entries());
+  result.more["real_bytes_per_entry"] =
+      (result.memory_usage_mb - empty) * 1e6 / static_cast<double>(store.entries());
+  return std::vector<BenchResult>{std::move(result)};
+}
+
+BenchResults BenchSweep(const BenchOptions& options) {
+  return StallBeside("sweep", options, [](MemoryStore& store) {
+    return static_cast<std::uint64_t>(store.SweepSlice(kNow).done);
+  });
+}
+
+BenchResults BenchPattern(const BenchOptions& options) {
+  return StallBeside("pattern", options, [](MemoryStore& store) {
+    const Glob glob("sharepoint_audit:item:*00ff*");
+    std::uint64_t matched = 0;
+    store.Walk([&](const MemoryStore::KeptPtr& kept) { matched += glob.Matches(kept->key()); });
+    return std::uint64_t{1};
+  });
+}
+
+}  // namespace spa

@@ -1,0 +1,28 @@
+// The suites' functions, for the table in bench.cpp.
+#pragma once
+
+#include <vector>
+
+#include "bench/bench.h"
+
+namespace spa {
+
+using BenchResults = Result<std::vector<BenchResult>>;
+
+// memory_suites.cpp
+BenchResults BenchBasic(const BenchOptions& options);
+BenchResults BenchL1(const BenchOptions& options);
+BenchResults BenchMixed(const BenchOptions& options);
+BenchResults BenchWrite(const BenchOptions& options);
+BenchResults BenchHitRatio(const BenchOptions& options);
+BenchResults BenchMemory(const BenchOptions& options);
+BenchResults BenchSweep(const BenchOptions& options);
+BenchResults BenchPattern(const BenchOptions& options);
+// bytes_suites.cpp
+BenchResults BenchKey(const BenchOptions& options);
+BenchResults BenchCompression(const BenchOptions& options);
+// load_suites.cpp
+BenchResults BenchSingleKey(const BenchOptions& options);
+BenchResults BenchDedup(const BenchOptions& options);
+
+}  // namespace spa

@@ -1,0 +1,85 @@
+#include "bench/stress.h"
+
+#include "bench/history.h"
+#include "tests/catch.h"
+
+using namespace spa;
+using What = HistoryStep::What;
+
+namespace {
+
+HistoryStep Step(What what, std::uint64_t value, std::int64_t begin, std::int64_t end) {
+  HistoryStep step;
+  step.what = what;
+  (what == What::kWrite ? step.written : step.seen) = value;
+  step.begin = begin;
+  step.end = end;
+  return step;
+}
+
+StressReport Run(const char* suite, StressOptions options = {}) {
+  options.operations = std::min<std::size_t>(options.operations, 200'000);
+  const auto report = RunStress(suite, options);
+  REQUIRE(report);
+  for (const auto& problem : report->problems) UNSCOPED_INFO(problem);
+  return *report;
+}
+
+}  // namespace
+
+TEST_CASE("A history is accepted where some order explains it", "[cache]") {
+  CHECK(Linearizable({}));
+  CHECK(Linearizable({Step(What::kWrite, 1, 0, 10), Step(What::kRead, 1, 20, 30),
+                      Step(What::kErase, 1, 40, 50), Step(What::kRead, 0, 60, 70)}));
+  // Two writes at once: either may be last, but then for everybody.
+  CHECK(Linearizable({Step(What::kWrite, 1, 0, 10), Step(What::kWrite, 2, 0, 10),
+                      Step(What::kRead, 1, 20, 30), Step(What::kRead, 1, 40, 50)}));
+  // A read beside a write may see the old or the new.
+  CHECK(Linearizable({Step(What::kWrite, 1, 0, 10), Step(What::kWrite, 2, 20, 60),
+                      Step(What::kRead, 1, 30, 40), Step(What::kRead, 2, 45, 50)}));
+}
+
+TEST_CASE("A history that no order explains is refused", "[cache]") {
+  // Old again after new.
+  CHECK_FALSE(Linearizable({Step(What::kWrite, 1, 0, 10), Step(What::kWrite, 2, 20, 60),
+                            Step(What::kRead, 2, 30, 40), Step(What::kRead, 1, 45, 50)}));
+  // Seen after it was erased.
+  CHECK_FALSE(Linearizable(
+      {Step(What::kWrite, 1, 0, 10), Step(What::kErase, 1, 20, 30), Step(What::kRead, 1, 40, 50)}));
+  // Never written.
+  CHECK_FALSE(Linearizable({Step(What::kRead, 9, 0, 10)}));
+  // Two updates of the same value: one was lost.
+  auto first = Step(What::kUpdate, 0, 0, 10);
+  first.written = 1;
+  auto second = Step(What::kUpdate, 0, 5, 15);
+  second.written = 2;
+  CHECK_FALSE(Linearizable({first, second}));
+}
+
+TEST_CASE("Recorded histories of the memory store are linearizable", "[cache][S3-39]") {
+  const auto report = Run("history");
+  CHECK(report.problems.empty());
+  CHECK(report.figures.at("histories") > 1'000);
+}
+
+TEST_CASE("Everything at once on eight threads leaves values, bounds and accounts right",
+          "[cache][S2-01][S3-80]") {
+  CHECK(Run("mixed").problems.empty());
+}
+
+TEST_CASE("Fifty thousand callers of one key make one load", "[cache][S3-62][S3-79]") {
+  CHECK(Run("single-key").problems.empty());
+}
+
+TEST_CASE("Filling with far more than fits keeps memory near the budget", "[cache][S3-81]") {
+  CHECK(Run("fill").problems.empty());
+}
+
+TEST_CASE("A soak tells how memory developed", "[cache][S3-82]") {
+  StressOptions options;
+  options.duration = std::chrono::seconds(1);
+  const auto report = Run("soak", options);
+  CHECK(report.problems.empty());
+  CHECK(report.figures.contains("rss_mb_per_hour"));
+  CHECK_FALSE(RunStress("no such suite", options));
+}
