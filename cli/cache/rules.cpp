@@ -16,11 +16,11 @@ namespace spa {
 namespace {
 
 // What a service answers when it fails, as far as the cache has a rule for it.
-struct Outcome {
+struct OutcomeRow {
   int status;
   std::string_view code;
 };
-constexpr Outcome kOutcomes[] = {
+constexpr OutcomeRow kOutcomes[] = {
     {400, "invalidRequest"},       {401, "InvalidAuthenticationToken"},
     {403, "accessDenied"},         {404, "itemNotFound"},
     {410, "resyncRequired"},       {423, "resourceLocked"},
@@ -29,7 +29,7 @@ constexpr Outcome kOutcomes[] = {
     {504, "gatewayTimeout"},
 };
 
-std::optional<std::chrono::seconds> RememberedFor(const Outcome& outcome) {
+std::optional<std::chrono::seconds> RememberedFor(const OutcomeRow& outcome) {
   const std::string body = Json{{"error", {{"code", outcome.code}}}}.dump();
   return NegativeTtl(ErrorFromAnswer(outcome.status, {}, body, "asking"));
 }
@@ -59,8 +59,8 @@ Json RowOf(const CachePolicy& policy, const CacheConfig& config) {
   return row;
 }
 
-Result<const Outcome*> OutcomeNamed(std::string_view text) {
-  for (const Outcome& outcome : kOutcomes) {
+Result<const OutcomeRow*> RowOfOutcome(std::string_view text) {
+  for (const OutcomeRow& outcome : kOutcomes) {
     if (text == outcome.code || text == std::to_string(outcome.status)) return &outcome;
   }
   return Fail(ErrorCode::kUsage, fmt::format("--outcome \"{}\" is not known", text),
@@ -98,7 +98,7 @@ Result<ExitCode> CachePolicyExplain(const CacheCall& call) {
     if (in_memory) answer["kept_in"].push_back("memory");
     if (outside) answer["kept_in"].push_back("second level");
   } else {
-    const auto outcome = OutcomeNamed(wanted);
+    const auto outcome = RowOfOutcome(wanted);
     if (!outcome) return Fail(outcome.error());
     auto ttl = RememberedFor(**outcome);
     if (ttl) ttl = std::min(*ttl, policy.fresh);
@@ -111,7 +111,7 @@ Result<ExitCode> CachePolicyExplain(const CacheCall& call) {
 
 Result<ExitCode> CacheErrorPolicy(const CacheCall& call) {
   Json rows = Json::array();
-  for (const Outcome& outcome : kOutcomes) {
+  for (const OutcomeRow& outcome : kOutcomes) {
     Json row;
     row["status"] = outcome.status;
     row["code"] = outcome.code;
