@@ -15,6 +15,7 @@ namespace spa {
 namespace {
 
 constexpr std::chrono::seconds kStampsEvery{5}, kCountersEvery{60};
+constexpr std::size_t kBatch = 256;  // Keys in one question to the second level.
 
 void TellFailure(CacheEvents& events, const std::exception_ptr& failure) {
   std::string message = "stopped by something unknown";
@@ -37,10 +38,9 @@ void TellFailure(CacheEvents& events, const std::exception_ptr& failure) {
 struct CacheManager::Opened {
   Opened(std::type_index type, CachePolicy policy, std::optional<MemoryStore::Limits> limits,
          const ValueCodec* codec, CacheParts& parts)
-      : type(type), limits(limits), cache(std::move(policy), limits, codec, parts) {}
+      : type(type), cache(std::move(policy), limits, codec, parts) {}
 
   std::type_index type;
-  std::optional<MemoryStore::Limits> limits;
   KindCache cache;
 };
 
@@ -153,7 +153,7 @@ Task<void> CacheManager::Maintain() {
   for (;;) {
     timer.expires_after(std::min<Clock::duration>(std::chrono::seconds(1), options_.sweep_every));
     co_await timer.async_wait(asio::use_awaitable);
-    if (due(sweep, options_.sweep_every)) SweepMemory();
+    if (due(sweep, options_.sweep_every)) co_await Sweep();
     if (!parts_.l2) continue;
     co_await parts_.l2->Replay();
     if (due(stamps, kStampsEvery)) co_await parts_.l2->RereadStamps();
@@ -170,25 +170,94 @@ Task<void> CacheManager::HandOverCounters() {
   if (added) handed_over_ = std::move(now);
 }
 
-std::size_t CacheManager::SweepMemory() { return 0; }
+std::vector<KindCache*> CacheManager::OpenedCaches() const {
+  std::vector<KindCache*> caches;
+  for (const auto& slot : opened_) {
+    Opened* opened = slot.load();
+    if (opened && opened->cache.memory()) caches.push_back(&opened->cache);
+  }
+  return caches;
+}
+
+// What has expired, and what lost its tag, slice by slice; others get their turn between.
+Task<std::size_t> CacheManager::Sweep() {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  std::size_t dropped = 0;
+  for (KindCache* cache : OpenedCaches()) {
+    MemoryStore& memory = *cache->memory();
+    for (bool done = false; !done;) {
+      const MemoryStore::Swept swept = memory.SweepSlice(parts_.clock());
+      dropped += swept.dropped;
+      done = swept.done;
+      co_await asio::post(executor, asio::use_awaitable);
+    }
+    MemoryStore::Cursor cursor;
+    for (std::vector<MemoryStore::KeptPtr> slice; memory.NextSlice(cursor, slice); slice.clear()) {
+      for (const auto& entry : slice) {
+        if (parts_.stamps.Gone(entry->tags, entry->created) && memory.Erase(*entry)) ++dropped;
+      }
+      co_await asio::post(executor, asio::use_awaitable);
+    }
+  }
+  co_return dropped;
+}
+
+// Of the second level. What the index of a tag names is looked at: it is a hint.
+Task<std::vector<std::string>> CacheManager::StoredKeys(Selector selector) {
+  std::vector<std::string> keys;
+  if (const auto* glob = std::get_if<Glob>(&selector)) {
+    std::string cursor;
+    do {
+      auto page = co_await parts_.l2->Scan(*glob, cursor);
+      if (!page) break;
+      cursor = page->cursor;
+      keys.insert(keys.end(), page->keys.begin(), page->keys.end());
+    } while (!cursor.empty());
+    co_return keys;
+  }
+  const spa::Tag tag = std::get<spa::Tag>(selector);
+  std::vector<spa::Tag> tags(1, tag);
+  co_await parts_.l2->LearnStamps(std::move(tags));
+  const auto tagged = co_await parts_.l2->Tagged(tag);
+  if (!tagged) co_return keys;
+  for (std::size_t from = 0; from < tagged->size(); from += kBatch) {
+    const std::size_t to = std::min(from + kBatch, tagged->size());
+    std::vector<std::string> some(tagged->begin() + from, tagged->begin() + to);
+    const auto got = co_await parts_.l2->Get(std::move(some));
+    if (!got) break;
+    for (std::size_t i = from; i < to; ++i) {
+      const auto& bytes = (*got)[i - from];
+      if (!bytes) continue;
+      const auto opened = OpenEnvelope(*bytes, (*tagged)[i], parts_.seal);
+      if (!opened.envelope || opened.envelope->expires() <= parts_.clock()) continue;
+      const Envelope& envelope = *opened.envelope;
+      if (std::find(envelope.tags.begin(), envelope.tags.end(), tag) == envelope.tags.end()) {
+        continue;
+      }
+      if (!parts_.stamps.Gone(envelope.tags, envelope.created)) keys.push_back((*tagged)[i]);
+    }
+  }
+  co_return keys;
+}
 
 Task<std::vector<std::string>> CacheManager::Keys(Selector selector) {
   std::set<std::string> keys;
+  const CacheTime now = parts_.clock();
+  const auto selected = [&selector](const MemoryStore::Kept& entry) {
+    if (const auto* glob = std::get_if<Glob>(&selector)) return glob->Matches(entry.key());
+    const auto& tag = std::get<spa::Tag>(selector);
+    return std::find(entry.tags.begin(), entry.tags.end(), tag) != entry.tags.end();
+  };
+  for (KindCache* cache : OpenedCaches()) {
+    cache->memory()->Walk([&](const MemoryStore::KeptPtr& entry) {
+      if (!entry->value || entry->expires <= now || entry->key().ends_with(":~secret")) return;
+      if (parts_.stamps.Gone(entry->tags, entry->created) || !selected(*entry)) return;
+      keys.emplace(entry->key());
+    });
+  }
   if (parts_.l2) {
-    std::vector<std::string> found;
-    if (const auto* glob = std::get_if<Glob>(&selector)) {
-      std::string cursor;
-      do {
-        auto page = co_await parts_.l2->Scan(*glob, cursor);
-        if (!page) break;
-        cursor = page->cursor;
-        found.insert(found.end(), page->keys.begin(), page->keys.end());
-      } while (!cursor.empty());
-    } else {
-      auto tagged = co_await parts_.l2->Tagged(std::get<spa::Tag>(selector));
-      if (tagged) found = *std::move(tagged);
-    }
-    keys.insert(found.begin(), found.end());
+    const std::vector<std::string> stored = co_await StoredKeys(selector);
+    keys.insert(stored.begin(), stored.end());
   }
   co_return std::vector<std::string>(keys.begin(), keys.end());
 }
@@ -197,41 +266,137 @@ Task<std::size_t> CacheManager::Erase(Selector selector) {
   if (const auto* tag = std::get_if<spa::Tag>(&selector)) {
     const CacheTime at = parts_.clock();
     parts_.stamps.Note(*tag, at);
-    if (parts_.l2) co_await parts_.l2->Stamp(*tag, at);
+    if (parts_.l2 && options_.mode != CacheMode::kRead) co_await parts_.l2->Stamp(*tag, at);
     co_return 0;
   }
   std::size_t erased = 0;
+  std::map<KindCache*, std::vector<CacheKey>> of_cache;
+  std::vector<std::string> others;  // Of kinds that nobody has opened here.
   for (const std::string& text : co_await Keys(selector)) {
     const auto key = CacheKey::Parse(text);
-    if (!key) continue;
-    bool gone = false;
-    if (KindCache* cache = OpenedOf(*key)) {
-      gone = co_await cache->Erase(*key);
-    } else if (parts_.l2) {
-      std::vector<std::string> one(1, text);
-      const auto there = co_await parts_.l2->Erase(std::move(one));
-      gone = there && *there > 0;
+    KindCache* cache = key ? OpenedOf(*key) : nullptr;
+    if (cache) {
+      of_cache[cache].push_back(*key);
+    } else {
+      others.push_back(text);
     }
-    if (gone) ++erased;
+  }
+  for (auto& [cache, keys] : of_cache) {
+    for (std::size_t from = 0; from < keys.size(); from += kBatch) {
+      std::vector<CacheKey> some(keys.begin() + from,
+                                 keys.begin() + std::min(from + kBatch, keys.size()));
+      erased += co_await cache->EraseMany(std::move(some));
+    }
+  }
+  if (!others.empty() && options_.mode != CacheMode::kRead) {
+    const auto gone = co_await parts_.l2->Erase(std::move(others));
+    if (gone) erased += *gone;
   }
   co_return erased;
 }
 
-Task<std::size_t> CacheManager::AddTag(Selector, spa::Tag) { co_return 0; }
-Task<std::size_t> CacheManager::Untag(Selector, spa::Tag) { co_return 0; }
+Task<std::size_t> CacheManager::Retag(Selector selector, spa::Tag tag, bool add) {
+  std::size_t changed = 0;
+  const std::vector<std::string> keys = co_await Keys(std::move(selector));
+  for (const std::string& text : keys) {
+    bool done = false;
+    if (const auto key = CacheKey::Parse(text)) {
+      if (KindCache* cache = OpenedOf(*key)) done = cache->Retag(*key, tag, add);
+    }
+    if (parts_.l2 && options_.mode != CacheMode::kRead) {
+      std::vector<std::string> one(1, text);
+      const auto got = co_await parts_.l2->Get(std::move(one));
+      if (got && (*got)[0]) {
+        auto opened = OpenEnvelope(*(*got)[0], text, parts_.seal);
+        if (opened.envelope) {
+          Envelope& envelope = *opened.envelope;
+          std::erase(envelope.tags, tag);
+          if (add) envelope.tags.push_back(tag);
+          StorePut put;
+          put.key = text;
+          put.envelope = Seal(envelope, text, parts_.seal);
+          put.expires = envelope.expires();
+          put.tags = envelope.tags;
+          put.when = PutWhen::kFence;
+          put.fence = FenceOf(*(*got)[0]);
+          std::vector<StorePut> puts(1, std::move(put));
+          const auto stored = co_await parts_.l2->Put(std::move(puts));
+          done = (stored && (*stored)[0]) || done;
+        }
+      }
+    }
+    if (done) ++changed;
+  }
+  if (!add && parts_.l2 && options_.mode != CacheMode::kRead) {
+    co_await parts_.l2->Untag(std::move(tag), keys);
+  }
+  co_return changed;
+}
 
-Task<std::size_t> CacheManager::Clear(std::optional<CacheKind>) { co_return 0; }
+Task<std::size_t> CacheManager::AddTag(Selector selector, spa::Tag tag) {
+  return Retag(std::move(selector), std::move(tag), true);
+}
+
+Task<std::size_t> CacheManager::Untag(Selector selector, spa::Tag tag) {
+  return Retag(std::move(selector), std::move(tag), false);
+}
+
+Task<std::size_t> CacheManager::Clear(std::optional<CacheKind> kind) {
+  const bool stored = parts_.l2 && options_.mode != CacheMode::kRead;
+  if (!kind) {
+    std::size_t gone = 0;
+    for (KindCache* cache : OpenedCaches()) gone += cache->DropAll();
+    if (!stored) co_return gone;
+    Selector everything = Glob("*");
+    const std::vector<std::string> all = co_await StoredKeys(std::move(everything));
+    co_await parts_.l2->Clear();
+    // What a load read there meanwhile is old.
+    for (KindCache* cache : OpenedCaches()) cache->DropAll();
+    co_return std::max(gone, all.size());
+  }
+  std::size_t gone = 0;
+  Opened* opened = opened_.at(static_cast<std::size_t>(*kind)).load();
+  if (opened) gone = opened->cache.DropAll();
+  if (!stored) co_return gone;
+  const bool unnamed = *kind == CacheKind::kUnnamed;
+  const std::string prefix = fmt::format("sharepoint_audit:{}:", PolicyOf(*kind).name);
+  Selector selector = Glob(unnamed ? "*" : prefix + "*");
+  std::vector<std::string> keys = co_await StoredKeys(std::move(selector));
+  std::erase_if(keys, [&](const std::string& text) {
+    const auto key = CacheKey::Parse(text);
+    return !key || key->kind() != *kind;
+  });
+  std::size_t erased = 0;
+  for (std::size_t from = 0; from < keys.size(); from += kBatch) {
+    std::vector<std::string> some(keys.begin() + from,
+                                  keys.begin() + std::min(from + kBatch, keys.size()));
+    const auto answer = co_await parts_.l2->Erase(std::move(some));
+    if (answer) erased += *answer;
+  }
+  if (opened) opened->cache.DropAll();
+  co_return std::max(gone, erased);
+}
 
 Task<std::size_t> CacheManager::Cleanup() {
-  std::size_t dropped = SweepMemory();
-  if (parts_.l2) {
+  std::size_t dropped = co_await Sweep();
+  if (parts_.l2 && options_.mode != CacheMode::kRead) {
     const auto gone = co_await parts_.l2->Cleanup();
     if (gone) dropped += *gone;
   }
   co_return dropped;
 }
 
-std::size_t CacheManager::EvictSome(std::size_t) { return 0; }
+std::size_t CacheManager::EvictSome(std::size_t count) {
+  const std::vector<KindCache*> caches = OpenedCaches();
+  std::size_t all = 0, evicted = 0;
+  for (KindCache* cache : caches) all += cache->memory()->entries();
+  for (KindCache* cache : caches) {
+    MemoryStore& memory = *cache->memory();
+    const std::size_t share = (count * memory.entries() + all - 1) / std::max<std::size_t>(all, 1);
+    evicted += memory.EvictSome(std::min(share, count - std::min(count, evicted)));
+  }
+  return evicted;
+}
 
 CacheStats CacheManager::Stats() const {
   CacheStats stats;
@@ -242,10 +407,6 @@ CacheStats CacheManager::Stats() const {
     const Opened* opened = slot.load();
     if (!opened) continue;
     KindStats kind = opened->cache.Stats();
-    if (opened->limits) {
-      kind.max_entries = opened->limits->entries;
-      kind.max_bytes = opened->limits->bytes;
-    }
     stats.total += kind;
     stats.kinds.push_back(std::move(kind));
   }

@@ -91,8 +91,9 @@ class CacheManager {
   // How many keys went. By a tag nothing is counted, or walked: one stamp makes all of them gone,
   // here at once and in other processes within 5 s; 0.
   [[nodiscard]] Task<std::size_t> Erase(Selector selector);
-  // Enters what is selected into the tag's index, or takes it out; how many. An entry keeps the
-  // tags it was written with: these decide what erasing a tag erases, so Tag writes entries anew.
+  // Enters what is selected into the tag's index, or takes it out; how many. An entry carries its
+  // tags with it, so both write entries anew. What is older than the last erasing of a tag goes
+  // when it is added.
   [[nodiscard]] Task<std::size_t> AddTag(Selector selector, spa::Tag tag);
   [[nodiscard]] Task<std::size_t> Untag(Selector selector, spa::Tag tag);
   // Forgets everything of the kind, or of all kinds; of the second level this namespace alone.
@@ -121,7 +122,10 @@ class CacheManager {
   void Changed(const StoreChange& change);
   Task<void> Maintain();
   Task<void> HandOverCounters();
-  std::size_t SweepMemory();
+  Task<std::size_t> Sweep();
+  Task<std::size_t> Retag(Selector selector, spa::Tag tag, bool add);
+  Task<std::vector<std::string>> StoredKeys(Selector selector);
+  std::vector<KindCache*> OpenedCaches() const;
 
   Options options_;
   CacheParts parts_;

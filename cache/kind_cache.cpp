@@ -48,8 +48,12 @@ KindCache::KindCache(CachePolicy policy, std::optional<MemoryStore::Limits> limi
 
 // What is in memory under the key, and what may be done with it.
 KindCache::Seen KindCache::Look(const CacheKey& key, CacheTime now) {
+  return Judge(key, memory_->Get(key, now), now);
+}
+
+KindCache::Seen KindCache::Judge(const CacheKey& key, EntryPtr found, CacheTime now) {
   Seen seen;
-  seen.entry = memory_->Get(key, now);
+  seen.entry = std::move(found);
   if (!seen.entry) return seen;
   const Entry& entry = *seen.entry;
   if (!entry.tags.empty() && parts_.stamps.Gone(entry.tags, entry.created)) {
@@ -359,6 +363,9 @@ Task<std::vector<bool>> KindCache::SetMany(std::vector<std::pair<CacheKey, Value
     turns.push_back(co_await locks_.Lock(*order[i]));
   }
 
+  if (!values.empty() && Shared(values[0].first)) {
+    co_await parts_.l2->LearnStamps(options.tags);
+  }
   std::vector<std::shared_ptr<Entry>> entries;
   std::vector<StorePut> puts;
   std::vector<std::size_t> put_of;  // Which value each put is of.
@@ -389,7 +396,7 @@ Task<std::vector<bool>> KindCache::SetMany(std::vector<std::pair<CacheKey, Value
     } else if (!shared) {
       const CacheTime now = parts_.clock();
       done[i] = flights_.Overtake(key, [&] {
-        const auto old = memory_->Get(key, now);
+        const auto old = memory_->Peek(key, now);
         const bool there = old && old->value && now < old->stale_until &&
                            !parts_.stamps.Gone(old->tags, old->created);
         if (there != (options.when == PutWhen::kPresent)) return false;
@@ -417,7 +424,7 @@ Task<std::vector<bool>> KindCache::SetMany(std::vector<std::pair<CacheKey, Value
         entry.fence = (*stored)[p].value_or(0);
       } else if (options.when != PutWhen::kAlways) {
         // Out of reach: memory decides.
-        const auto old = memory_->Get(key, parts_.clock());
+        const auto old = memory_->Peek(key, parts_.clock());
         done[i] = (old && old->value) == (options.when == PutWhen::kPresent);
       }
       if (!done[i]) continue;
@@ -478,11 +485,30 @@ bool KindCache::Drop(const CacheKey& key) {
   return flights_.Overtake(key, [&] { return memory_->Erase(key); });
 }
 
+std::size_t KindCache::DropAll() {
+  if (!memory_) return 0;
+  flights_.DetachAll();
+  return memory_->Clear();
+}
+
+bool KindCache::Retag(const CacheKey& key, const Tag& tag, bool add) {
+  if (!memory_) return false;
+  return flights_.Disturb(key, [&] {
+    const auto old = memory_->Peek(key, parts_.clock());
+    if (!old || !old->value) return false;
+    Entry entry = *old;
+    std::erase(entry.tags, tag);
+    if (add) entry.tags.push_back(tag);
+    memory_->Set(key, std::move(entry));
+    return true;
+  });
+}
+
 void KindCache::Changed(const CacheKey& key) {
   if (!memory_) return;
   flights_.Disturb(key, [&] {
     // What it says of failures is this process's own.
-    const auto entry = memory_->Get(key, parts_.clock());
+    const auto entry = memory_->Peek(key, parts_.clock());
     if (entry && entry->shared) memory_->Erase(key);
   });
 }
@@ -495,7 +521,9 @@ Task<bool> KindCache::Contains(CacheKey key) {
 Task<std::optional<EntryInfo>> KindCache::Info(CacheKey key) {
   if (!memory_) co_return std::nullopt;
   CacheTime now = parts_.clock();
-  Seen seen = Look(key, now);
+  const auto kept = memory_->Peek(key, now);
+  const std::uint64_t hits = kept ? kept->hits() : 0;
+  Seen seen = Judge(key, kept, now);
   CacheLevel level = CacheLevel::kL1;
   std::size_t bytes = seen.entry ? seen.entry->cost : 0;
   if ((seen.state == State::kNone || seen.state == State::kUnsure) && Shared(key)) {
@@ -531,6 +559,7 @@ Task<std::optional<EntryInfo>> KindCache::Info(CacheKey key) {
   info.negative = entry.failure != nullptr;
   info.bytes = bytes;
   info.compressed = entry.compressed;
+  info.hits = hits;
   info.level = level;
   info.tags = entry.tags;
   info.fence = entry.fence;
@@ -620,6 +649,9 @@ KindStats KindCache::Stats() const {
   stats.flights_active = flights.active;
   if (memory_) {
     stats.evictions = memory_->evictions();
+    stats.expirations = memory_->expired();
+    stats.max_entries = memory_->limits().entries;
+    stats.max_bytes = memory_->limits().bytes;
     stats.entries = memory_->entries();
     stats.bytes = memory_->bytes();
   }

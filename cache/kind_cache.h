@@ -173,6 +173,8 @@ class KindCache {
   void Changed(const CacheKey& key);
   // Memory alone, and its loads under way:
   bool Drop(const CacheKey& key);
+  std::size_t DropAll();
+  bool Retag(const CacheKey& key, const Tag& tag, bool add);
   MemoryStore* memory() { return memory_.get(); }
   const CachePolicy& policy() const { return policy_; }
   KindStats Stats() const;
@@ -204,6 +206,7 @@ class KindCache {
   };
 
   Seen Look(const CacheKey& key, CacheTime now);
+  Seen Judge(const CacheKey& key, EntryPtr entry, CacheTime now);
   std::optional<Result<Found>> Served(const CacheKey& key, const Seen& seen, CacheTime now);
   Result<Found> Show(const EntryPtr& entry, CacheLevel level, bool stale, CacheTime now);
   void CountHit(const CacheKey& key, const Entry& entry);

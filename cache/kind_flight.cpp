@@ -280,6 +280,7 @@ Task<KindCache::Flown> KindCache::LoadHere(CacheKey key, Load load, EntryPtr pre
   LoadContext context;
   if (previous) context.previous = previous->value;
   auto loaded = co_await RunLoad(std::move(load), context, std::nullopt);
+  if (Shared(key)) co_await parts_.l2->LearnStamps(context.tags_);
   co_return Landing(key, std::move(loaded), context, previous);
 }
 
@@ -294,6 +295,7 @@ Task<KindCache::Flown> KindCache::LoadAndFill(CacheKey key, Load load, Lease lea
     parts_.background.Start(ReleaseTask(lease));
     throw;
   }
+  co_await parts_.l2->LearnStamps(context.tags_);
   Flown flown = Landing(key, std::move(loaded), context, previous);
   std::optional<StorePut> put;
   if (flown.keep && flown.entry->value && !flown.stale) put = Sealed(key, *flown.entry);
@@ -328,6 +330,7 @@ Task<KindCache::Flown> KindCache::LoadOver(CacheKey key, Load load, Lease guard,
     parts_.background.Start(ReleaseTask(guard));
     throw;
   }
+  co_await parts_.l2->LearnStamps(context.tags_);
   Flown flown = Landing(key, std::move(loaded), context, previous);
   std::optional<StorePut> put;
   if (flown.keep && flown.entry->value && !flown.stale) put = Sealed(key, *flown.entry);

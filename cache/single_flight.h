@@ -95,6 +95,13 @@ class SingleFlight {
   void Detach(const CacheKey& key) {
     Overtake(key, [] {});
   }
+  void DetachAll() {
+    for (Shard& shard : shards_) {
+      std::lock_guard lock(shard.mutex);
+      ++shard.version;
+      shard.flights.clear();
+    }
+  }
   // Somebody else changed the key: `fn` runs, and what was read elsewhere before is not published.
   template <class Fn>
   auto Disturb(const CacheKey& key, Fn fn) {

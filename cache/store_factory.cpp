@@ -6,6 +6,8 @@
 #include <map>
 #include <mutex>
 
+#include "cache/disk_store.h"
+
 namespace spa {
 namespace {
 
@@ -14,8 +16,22 @@ struct Registry {
   std::map<std::string, StoreFactory, std::less<>> factories;
 };
 
+Result<std::unique_ptr<Store>> MakeDisk(asio::any_io_executor executor, std::string_view url,
+                                        const StoreOptions& options, const StoreSecurity&) {
+  const std::string_view path = url.substr(url.find(':') + 1);
+  if (path.empty()) {
+    return Fail(ErrorCode::kUsage, "the second cache level names no file", "use disk:PATH");
+  }
+  return std::make_unique<DiskStore>(std::move(executor), std::string(path), options);
+}
+
 Registry& Registered() {
   static Registry registry;
+  static const bool built_in = [] {
+    registry.factories.emplace("disk", MakeDisk);
+    return true;
+  }();
+  (void)built_in;
   return registry;
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,8 +36,24 @@ struct Group {
   std::vector<std::string> members;
 };
 inline std::size_t CostOf(const Group& group) { return spa::CostOf(group.members); }
+}  // namespace spa::testing
 
-// Runs everything on `io` until nothing is left, and returns what fn's Task returned or threw.
+template <>
+struct spa::Codec<spa::testing::Group> {
+  static std::string Encode(const spa::testing::Group& group) {
+    return nlohmann::json(group.members).dump();
+  }
+  static std::optional<spa::testing::Group> Decode(std::string_view bytes) {
+    const auto json = nlohmann::json::parse(bytes, nullptr, false);
+    if (!json.is_array()) return std::nullopt;
+    return spa::testing::Group(json.get<std::vector<std::string>>());
+  }
+};
+
+namespace spa::testing {
+
+// Runs `io` until fn's Task has ended and nothing more is ready, and returns what it returned or
+// threw.
 template <class Fn>
 auto Await(asio::io_context& io, Fn fn) {
   using R = typename std::invoke_result_t<Fn&>::value_type;
@@ -51,9 +68,14 @@ auto Await(asio::io_context& io, Fn fn) {
       box.emplace(co_await fn());
     }
   };
-  asio::co_spawn(io, run, [&](std::exception_ptr e) { failure = e; });
+  bool ended = false;
+  asio::co_spawn(io, run, [&](std::exception_ptr e) {
+    failure = e;
+    ended = true;
+  });
   io.restart();
-  io.run();
+  while (!ended) io.run_one();
+  io.poll();
   if (failure) std::rethrow_exception(failure);
   if constexpr (!std::is_void_v<R>) return std::move(box.value());
 }
@@ -62,6 +84,20 @@ template <class Fn>
 auto Await(Fn fn) {
   asio::io_context io;
   return Await(io, std::move(fn));
+}
+
+// Runs `io` until the condition holds; false where it does not within ten seconds.
+template <class Condition>
+bool RunUntil(asio::io_context& io, Condition holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  io.restart();
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    io.restart();
+    io.run_one_for(std::chrono::milliseconds(5));
+  }
+  io.poll();
+  return true;
 }
 
 class Gate {
