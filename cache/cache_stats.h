@@ -56,7 +56,7 @@ struct KindStats {
   std::uint64_t bytes = 0;
   std::uint64_t max_entries = 0, max_bytes = 0;
   std::chrono::seconds oldest_hit{0};  // The greatest age ever served.
-  LatencyHistogram::Snapshot hit_l1;   // Of one hit in 16.
+  LatencyHistogram::Snapshot hit_l1;   // Of GetOrLoad; a Peek is not timed.
   LatencyHistogram::Snapshot hit_l2, load;
 
   std::uint64_t hits() const { return l1_hits + l2_hits + coalesced; }

@@ -108,7 +108,7 @@ std::optional<Result<KindCache::Found>> KindCache::Served(const CacheKey& key, c
 }
 
 void KindCache::CountHit(const CacheKey& key, const Entry& entry) {
-  tally_.CountL1Hit();
+  tally_.Count<&KindStats::l1_hits>();
   if (!entry.asked && entry.first_use.Claim() && FirstTime(key)) tally_.CountFirst();
 }
 

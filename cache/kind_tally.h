@@ -21,11 +21,6 @@ class KindTally {
     constexpr std::size_t at = CounterOf(Counter);
     Mine().counts[at].fetch_add(more, std::memory_order_relaxed);
   }
-  // Counts a lookup's outcome; true for one hit in 16: the one to be timed.
-  bool CountL1Hit() {
-    constexpr std::size_t at = CounterOf(&KindStats::l1_hits);
-    return Mine().counts[at].fetch_add(1, std::memory_order_relaxed) % 16 == 0;
-  }
   void CountFirst() { Count<&KindStats::repeat_lookups>(); }      // Stands for: no repeat.
   void CountRepeatedMiss() { Count<&KindStats::repeat_hits>(); }  // Stands for: repeat, no hit.
   void Served(std::chrono::seconds age) {

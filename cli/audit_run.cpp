@@ -51,6 +51,7 @@ class Audit {
     CacheManager::Options cache;
     cache.enabled = config.enabled && config.mode != "off" && !options.no_cache;
     cache.entries = static_cast<std::size_t>(config.local_cache_size);
+    cache.load_cap = std::chrono::seconds(0);  // A throttled load rightly takes as long as it does.
     return cache;
   }
 
