@@ -65,6 +65,8 @@ bool Eviction::WindowOverfull(std::size_t leaving) const {
 void Eviction::Promote() {
   Node& node = window_.back();
   window_.pop_back();
+  CountHits(node);
+  node.uses_ = 0;
   Push(main_, node, Node::Place::kMain);
 }
 

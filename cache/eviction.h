@@ -2,7 +2,8 @@
 //
 // kHybrid: new entries pass through a small first-in-first-out window, a tenth of all. An entry
 // that leaves the window duels with the next victim of the main queue, which is swept by SIEVE's
-// hand: the one that was asked for more often lately (FrequencySketch) stays. The window serves
+// hand: the one that was asked for more often lately (FrequencySketch) stays. What it was
+// asked for within the window saves it from no sweep: a burst is not yet a habit. The window serves
 // recency, the duel keeps scans and loops larger than the cache from flushing it: no trace known
 // scores near zero (cache.md B.2 has the figures against LRU, SIEVE, ARC and S3-FIFO). Of the
 // losers that were asked for moderately often one in 128 gets in all the same, so that nobody who
