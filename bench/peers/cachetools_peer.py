@@ -32,7 +32,7 @@ def run(cache, at):
     totals.append((found, bad))
 
 
-best = 0
+best = best_of_processor = 0
 for _ in range(2):
     cache = cachetools.TTLCache(capacity, 3600)
     if mode == "gets":
@@ -40,11 +40,13 @@ for _ in range(2):
             cache[key] = (i, bytes(180))
     totals.clear()
     workers = [threading.Thread(target=run, args=(cache, len(sequence) // threads * t)) for t in range(threads)]
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     best = max(best, len(sequence) * threads / (time.perf_counter() - started))
+    # One interpreter runs one thread at a time: more threads make it no faster.
+    best_of_processor = max(best_of_processor, len(sequence) * threads / (time.process_time() - processor))
 hits, wrong = (sum(column) for column in zip(*totals))
-print(f"cachetools-ttl\t{mode}\t{threads}\t{best:.0f}\t{hits / len(sequence) / threads:.4f}\t{wrong}")
+print(f"cachetools-ttl\t{mode}\t{threads}\t{best:.0f}\t{hits / len(sequence) / threads:.4f}\t{wrong}\t{best_of_processor:.0f}")

@@ -4,13 +4,15 @@
 //
 // "gets": every key is in, each thread asks for the whole sequence from a start of its own.
 // "ratio": an empty store of CAPACITY, what is not there is put in. Prints one line: name, mode,
-// threads, lookups a second (best of the rounds), hit ratio, wrong values.
+// threads, lookups a second (best of the rounds), hit ratio, wrong values, and lookups a second of
+// processor time times THREADS: what it would reach if others left the machine alone.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -63,20 +65,21 @@ int main(int argc, char** argv) {
                         : policy == "s3fifo" ? EvictionPolicy::kS3Fifo
                                              : EvictionPolicy::kHybrid;
   const auto& sequence = trace->sequence;
-  double best = 0, ratio = 0;
+  double best = 0, best_of_processor = 0, ratio = 0;
   std::atomic<std::uint64_t> wrong{0};
   auto store =
       std::make_unique<MemoryStore>(MemoryStore::Limits{capacity, std::size_t{4} << 30}, eviction);
   if (mode == "gets") {
     for (std::uint32_t i = 0; i < stored.size(); ++i) store->Set(stored[i], Holding(i));
   }
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < (mode == "gets" ? kRounds : 1); ++round) {
     if (mode == "ratio") {
       store = std::make_unique<MemoryStore>(MemoryStore::Limits{capacity, std::size_t{4} << 30},
                                             eviction);
     }
     std::atomic<std::uint64_t> hits{0};
     const auto started = Steady::now();
+    const std::clock_t clock_before = std::clock();
     std::vector<std::thread> running;
     for (int t = 0; t < threads; ++t) {
       running.emplace_back([&, t] {
@@ -101,8 +104,11 @@ int main(int argc, char** argv) {
     const std::chrono::duration<double> took = Steady::now() - started;
     const double lookups = static_cast<double>(sequence.size()) * threads;
     best = std::max(best, lookups / took.count());
+    best_of_processor =
+        std::max(best_of_processor, lookups * threads * CLOCKS_PER_SEC /
+                                        static_cast<double>(std::clock() - clock_before));
     ratio = static_cast<double>(hits) / lookups;
   }
-  fmt::print("sharepoint-audit-{}\t{}\t{}\t{:.0f}\t{:.4f}\t{}\n", policy, mode, threads, best,
-             ratio, wrong.load());
+  fmt::print("sharepoint-audit-{}\t{}\t{}\t{:.0f}\t{:.4f}\t{}\t{:.0f}\n", policy, mode, threads,
+             best, ratio, wrong.load(), best_of_processor);
 }

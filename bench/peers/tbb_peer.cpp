@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -40,16 +41,17 @@ int main(int argc, char** argv) {
         Value{static_cast<std::uint32_t>(std::stoul(key.substr(17, 8))), {}});
   };
   using Cache = tbb::concurrent_lru_cache<std::string, Shared, Shared (*)(const std::string&)>;
-  double best = 0, ratio = 0;
+  double best = 0, best_of_processor = 0, ratio = 0;
   std::atomic<std::uint64_t> wrong{0};
   std::unique_ptr<Cache> cache;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < (gets ? 3 : 1); ++round) {
     if (!cache || !gets) cache = std::make_unique<Cache>(+load, capacity);
     if (gets && round == 0) {
       for (const auto& key : keys) (*cache)[key];
     }
     made = 0;
     const auto started = std::chrono::steady_clock::now();
+    const std::clock_t clock_before = std::clock();
     std::vector<std::thread> running;
     for (unsigned t = 0; t < threads; ++t) {
       running.emplace_back([&, at = sequence.size() / threads * t]() mutable {
@@ -67,8 +69,11 @@ int main(int argc, char** argv) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
     const double lookups = static_cast<double>(sequence.size()) * threads;
     best = std::max(best, lookups / took.count());
+    best_of_processor =
+        std::max(best_of_processor, lookups * threads * CLOCKS_PER_SEC /
+                                        static_cast<double>(std::clock() - clock_before));
     ratio = 1 - static_cast<double>(made) / lookups;
   }
-  std::printf("tbb-lru\t%s\t%u\t%.0f\t%.4f\t%llu\n", argv[5], threads, best, ratio,
-              static_cast<unsigned long long>(wrong));
+  std::printf("tbb-lru\t%s\t%u\t%.0f\t%.4f\t%llu\t%.0f\n", argv[5], threads, best, ratio,
+              static_cast<unsigned long long>(wrong), best_of_processor);
 }
