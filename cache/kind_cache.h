@@ -237,6 +237,7 @@ class KindCache {
   Task<Flown> LoadAndFill(CacheKey key, Load load, Lease lease, EntryPtr previous);
   Task<Flown> LoadOver(CacheKey key, Load load, Lease guard, EntryPtr previous,
                        std::uint64_t fence);
+  Flown Followed(Flown flown);
   Task<Flown> LoadHere(CacheKey key, Load load, EntryPtr previous);
   Task<Result<Value>> RunLoad(Load load, LoadContext& context, std::optional<Lease> lease);
   Task<Result<Value>> TimedLoad(Load load, LoadContext& context);

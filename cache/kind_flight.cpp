@@ -199,7 +199,7 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
       Read read = co_await ReadStored(key, *std::move(acquired.envelope));
       if (!read.entry) {
         if (!Writes() || read.newer || ++erased > 2) {
-          co_return co_await LoadHere(key, load, nullptr);
+          co_return Followed(co_await LoadHere(key, load, nullptr));
         }
         std::vector<std::string> useless(1, key.text());
         const auto gone = co_await parts_.l2->Erase(std::move(useless));
@@ -243,7 +243,7 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
     waited = true;
     if (std::chrono::steady_clock::now() >= deadline) {
       tally_.Count<&KindStats::local_loads>();
-      co_return co_await LoadHere(key, load, previous);
+      co_return Followed(co_await LoadHere(key, load, previous));
     }
     co_await parts_.l2->AwaitChange(key.text(), Jittered(poll));
     poll = std::min(2 * poll, kLastPoll);
@@ -274,6 +274,15 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
     }
   }
   co_return flown;
+}
+
+// Loaded without being stored: memory follows what others store all the same.
+KindCache::Flown KindCache::Followed(Flown flown) {
+  if (!flown.keep || !flown.entry->value || flown.stale || !Writes()) return flown;
+  auto shared = std::make_shared<Entry>(*flown.entry);
+  MarkShared(*shared, 0);
+  flown.entry = std::move(shared);
+  return flown;
 }
 
 Task<KindCache::Flown> KindCache::LoadHere(CacheKey key, Load load, EntryPtr previous) {
@@ -432,6 +441,7 @@ KindCache::Flown KindCache::Landing(const CacheKey& key, Result<Value> loaded, L
   const auto ttl = NegativeTtl(error);
   if (!ttl && previous && previous->value && now < previous->expires) {
     *entry = *previous;
+    if (entry->shared && parts_.l2) MarkShared(*entry, entry->fence);
     entry->hold_until = std::min(now + kRetryAfterFailure, previous->expires);
     entry->asked = true;
     flown.entry = std::move(entry);

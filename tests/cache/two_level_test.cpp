@@ -225,6 +225,24 @@ TEST_CASE("A store out of reach is a miss, and what was written meanwhile arrive
   CHECK(pair.Ask(1)->level == CacheLevel::kL2);
 }
 
+TEST_CASE("Who waited in vain for another process loads for itself and stores nothing",
+          "[cache][S3-69]") {
+  CacheManager::Options options;
+  options.load_timeout = 0s;
+  Pair pair(options);
+  auto& lease = pair.place->leases[pair.Key("staff").text()];
+  lease.fence = 1;
+  lease.ends = std::chrono::steady_clock::now() + 1h;
+  CHECK(pair.Ask(0)->level == CacheLevel::kLoaded);
+  CHECK(pair.place->held.empty());
+  CHECK(pair.Stats(0).local_loads == 1);
+  CHECK(pair.Ask(0)->level == CacheLevel::kL1);
+  // It follows what others write.
+  auto others = pair.Groups(1);
+  Await(pair.io, [&] { return others.Set(pair.Key("staff"), Group({"eve"})); });
+  CHECK(pair.Ask(0)->value->members == std::vector<std::string>{"eve"});
+}
+
 TEST_CASE("A corrupt or foreign entry is a miss and is replaced", "[cache][S1-35][S3-117]") {
   Pair pair;
   pair.Ask(0);
