@@ -33,6 +33,7 @@ enum class CacheKind {
   kRevokedJti,
   kServiceError,
   kHealth,
+  kSigningKeys,
   kUnnamed,  // Whatever else somebody keeps under a kind of their own.
 };
 
@@ -98,7 +99,8 @@ inline constexpr CachePolicy kCachePolicies[] = {
     {CacheKind::kRevokedJti,      "revoked_jti",      1, std::chrono::hours(24),     std::chrono::seconds(0),  std::chrono::seconds(0),  5000, 1, Residence::kEverywhere},
     {CacheKind::kServiceError,    "graph_error",      1, std::chrono::seconds(300),  std::chrono::seconds(0),  std::chrono::seconds(0),  2000, 2, Residence::kMemory, std::chrono::seconds(600), std::chrono::seconds(60)},
     {CacheKind::kHealth,          "health",           1, std::chrono::seconds(180),  std::chrono::seconds(0),  std::chrono::seconds(0),   100, 1, Residence::kMemory, {}, std::chrono::seconds(60)},
-    {CacheKind::kUnnamed,         "unnamed",          1, std::chrono::hours(1),      std::chrono::seconds(0),  std::chrono::hours(1),    1000, 5, Residence::kEverywhere},
+    {CacheKind::kSigningKeys,     "signing_keys",     1, std::chrono::hours(1),      std::chrono::hours(23),   std::chrono::hours(24),   10,  1, Residence::kMemory},
+    {CacheKind::kUnnamed,         "unnamed",          1, std::chrono::hours(1),      std::chrono::seconds(0),  std::chrono::hours(1),    1000, 4, Residence::kEverywhere},
     // clang-format on
 };
 

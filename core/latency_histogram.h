@@ -46,6 +46,12 @@ class LatencyHistogram {
       max_ = std::max(max_, other.max_);
       return *this;
     }
+    // What was recorded since an earlier snapshot of the same histogram; max() stays that of all.
+    Snapshot& operator-=(const Snapshot& earlier) {
+      for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] -= earlier.counts_[i];
+      count_ -= earlier.count_;
+      return *this;
+    }
 
    private:
     friend class LatencyHistogram;

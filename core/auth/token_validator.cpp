@@ -30,8 +30,9 @@ constexpr Fault kFaults[] = {
     {"expired", "the token has expired"},
     {"not_yet_valid", "the token is not valid yet"},
     {"no_id", "the token has no id by which it could be revoked"},
+    {"revoked", "the token has been revoked"},
 };
-static_assert(std::size(kFaults) == static_cast<std::size_t>(TokenFault::kNoId) + 1);
+static_assert(std::size(kFaults) == static_cast<std::size_t>(TokenFault::kRevoked) + 1);
 
 const Fault& RowOf(TokenFault fault) { return kFaults[static_cast<std::size_t>(fault)]; }
 

@@ -29,6 +29,7 @@ enum class TokenFault {
   kExpired,   // Or does not say when it ends.
   kNotYetValid,
   kNoId,
+  kRevoked,  // Said by who keeps the list, not by ValidateToken.
 };
 
 std::string_view NameOf(TokenFault fault);    // "expired"
