@@ -42,6 +42,7 @@ class Grammar {
     Runs();
     Export();
     Cache();
+    Serve();
     ConfigCommands();
     Completion();
   }
@@ -278,6 +279,22 @@ class Grammar {
     }
   }
 
+  void Serve() {
+    CLI::App* serve = Command("serve", "Serve the cache's figures and management over HTTP");
+    serve->footer(
+        "Prints the address to standard output. Examples:\n"
+        "  sharepoint-audit serve --port 8080 &\n"
+        "  curl -H \"X-Api-Key: $(cat .sharepoint-audit/serve.key)\" \\\n"
+        "       http://127.0.0.1:8080/cache/stats\n"
+        "  sharepoint-audit serve --listen 0.0.0.0 --port 8443 --tls-cert cert.pem --tls-key "
+        "key.pem");
+    for (const ConfigKey& key : ConfigKeys()) {
+      if (key.path.starts_with("serve.") && !key.flag.empty()) AddKey(serve, key, "Options");
+    }
+    Common(serve);
+    AllKeys(serve);
+  }
+
   void ConfigCommands() {
     CLI::App* config = Command("config", "Make, show and describe the configuration");
     config->require_subcommand(1);
@@ -336,6 +353,9 @@ class Grammar {
     for (const ConfigKey& key : ConfigKeys()) {
       if (key.flag.empty() || command->get_option_no_throw(std::string(key.flag)) != nullptr)
         continue;
+      // Only the server and `config show` have a use for the server's own.
+      const std::string name = CommandName(command);
+      if (key.path.starts_with("serve.") && name != "serve" && name != "config show") continue;
       AddKey(command, key,
              "Configuration (each is also a key of the file and an environment variable)");
     }

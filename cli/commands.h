@@ -25,6 +25,7 @@ Result<ExitCode> CommandRuns(const Invocation& invocation);
 Result<ExitCode> CommandRunsShow(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
 Result<ExitCode> CommandCache(const Invocation& invocation);  // Every `cache …`: cli/cache/verbs.h
+Result<ExitCode> CommandServe(const Invocation& invocation);
 Result<ExitCode> CommandConfigInit(const Invocation& invocation);
 Result<ExitCode> CommandConfigShow(const Invocation& invocation);
 Result<ExitCode> CommandConfigSchema(const Invocation& invocation);

@@ -24,6 +24,7 @@ const std::map<std::string, Command> kCommands = {
     {"runs", CommandRuns},
     {"runs show", CommandRunsShow},
     {"export", CommandExport},
+    {"serve", CommandServe},
     {"config init", CommandConfigInit},
     {"config show", CommandConfigShow},
     {"config schema", CommandConfigSchema},

@@ -73,6 +73,15 @@ struct CacheConfig {
   RedisSecurityConfig redis_security;
 };
 
+struct ServeConfig {
+  std::string address = "127.0.0.1";
+  int port = 0;
+  std::string tls_cert_path, tls_key_path;
+  Secret api_key;  // Empty: the one in api_key_file.
+  std::string api_key_file = ".sharepoint-audit/serve.key";
+  int rate = 20;  // calls a second and caller
+};
+
 struct FindingsConfig {
   std::vector<std::string> internal_domains, allowed_guest_domains, sensitive_labels;
   std::map<std::string, double> thresholds;
@@ -89,6 +98,7 @@ struct Config {
   PermissionsConfig permissions;
   ConcurrencyConfig concurrency;
   CacheConfig cache;
+  ServeConfig serve;
   FindingsConfig findings;
   std::string log_file;
   std::string log_level = "info";
