@@ -60,6 +60,14 @@ struct RedisSecurityConfig {
   Secret acl_password;
 };
 
+// What may be changed of one kind of cached things; unset: as cache/cache_policy.h has it.
+struct CacheKindConfig {
+  std::optional<bool> enabled;
+  std::optional<int> max_entries, max_bytes;
+  std::optional<int> ttl;  // seconds
+  bool operator==(const CacheKindConfig&) const = default;
+};
+
 struct CacheConfig {
   bool enabled = true;
   std::string mode = "readwrite";  // off, observe, read, readwrite
@@ -69,6 +77,12 @@ struct CacheConfig {
   int compression_threshold = 1000;
   int compression_level = 1;
   std::string l2 = "disk:.sharepoint-audit/cache.db";
+  std::string l2_fallback;  // Where l2 cannot be opened; empty: memory alone.
+  std::string name_space;   // After the key prefix; empty: none.
+  int verify_percent = 0;   // of the hits, loaded again and compared
+  int max_memory = 64;      // MiB
+  Secret mac_key;           // Empty: entries of the second level carry no MAC.
+  std::map<std::string, CacheKindConfig> caches;  // By the kind's name.
   std::string redis_url;
   RedisSecurityConfig redis_security;
 };

@@ -17,8 +17,8 @@ OrderedJson& At(OrderedJson& root, std::string_view path) {
 }
 
 std::string_view JsonType(const ConfigKey& key) {
-  constexpr std::string_view kTypes[] = {"string",  "string", "boolean",
-                                         "integer", "array",  "object"};
+  constexpr std::string_view kTypes[] = {"string", "string", "boolean", "integer",
+                                         "array",  "object", "object"};
   return kTypes[key.field.index()];
 }
 
@@ -31,12 +31,19 @@ OrderedJson KeySchema(const ConfigKey& key) {
     schema["minimum"] = key.min;
     if (key.max != std::numeric_limits<int>::max()) schema["maximum"] = key.max;
   }
-  if (!key.one_of.empty()) {
+  if (type == "array") schema["items"] = {{"type", "string"}};
+  if (type == "object" && key.one_of.empty()) schema["additionalProperties"] = {{"type", "number"}};
+  if (type == "object" && !key.one_of.empty()) {
+    OrderedJson kind = {{"type", "object"}, {"additionalProperties", false}};
+    kind["properties"]["enabled"] = {{"type", "boolean"}};
+    for (const char* number : {"max_entries", "max_bytes", "ttl"})
+      kind["properties"][number] = {{"type", "integer"}, {"minimum", 1}};
+    schema["additionalProperties"] = false;
+    for (const std::string_view name : key.one_of) schema["properties"][std::string(name)] = kind;
+  } else if (!key.one_of.empty()) {
     schema["enum"] = key.one_of;
     schema["enum"].push_back(nullptr);
   }
-  if (type == "array") schema["items"] = {{"type", "string"}};
-  if (type == "object") schema["additionalProperties"] = {{"type", "number"}};
   if (key.is_secret()) schema["writeOnly"] = true;
   schema["default"] = DefaultValue(key);
   return schema;

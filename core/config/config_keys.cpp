@@ -11,6 +11,11 @@ using namespace std::string_view_literals;
 constexpr std::array kHttpVersions = {"auto"sv, "1.1"sv, "2"sv};
 constexpr std::array kRestModes = {"auto"sv, "on"sv, "off"sv};
 constexpr std::array kCacheModes = {"off"sv, "observe"sv, "read"sv, "readwrite"sv};
+// The rows of cache/cache_policy.h.
+constexpr std::array kCacheKinds = {
+    "site"sv,        "drive"sv,       "list"sv,           "item"sv,         "group_members"sv,
+    "site_groups"sv, "user"sv,        "permission_set"sv, "access_token"sv, "token_validation"sv,
+    "revoked_jti"sv, "graph_error"sv, "health"sv,         "unnamed"sv};
 constexpr std::array kLogLevels = {"trace"sv, "debug"sv, "info"sv, "warn"sv, "error"sv};
 
 #define FIELD(member)        \
@@ -174,6 +179,34 @@ const ConfigKey kKeys[] = {
      .help = "Second level: none, disk:PATH, a Redis URL, or redis for cache.redis.url",
      .flag = "--cache-l2",
      .form = TextForm::kCacheStore},
+    {.path = "cache.l2_fallback",
+     .field = FIELD(cache.l2_fallback),
+     .help = "Second level to use where cache.l2 cannot be opened; default: memory alone",
+     .flag = "--l2-fallback",
+     .form = TextForm::kCacheStore},
+    {.path = "cache.namespace",
+     .field = FIELD(cache.name_space),
+     .help = "Name after the key prefix, so that setups share a second level without meeting",
+     .flag = "--cache-namespace",
+     .form = TextForm::kNamespace},
+    {.path = "cache.mac_key",
+     .field = FIELD(cache.mac_key),
+     .help = "Key that seals entries of the second level, so that forged ones are misses"},
+    {.path = "cache.verify_percent",
+     .field = FIELD(cache.verify_percent),
+     .help = "Share of the hits to load again and compare",
+     .flag = "--cache-verify",
+     .max = 100},
+    {.path = "cache.max_memory",
+     .field = FIELD(cache.max_memory),
+     .help = "MiB of memory for the entries of all kinds",
+     .flag = "--cache-max-memory",
+     .min = 1,
+     .max = 1 << 20},
+    {.path = "cache.caches",
+     .field = FIELD(cache.caches),
+     .help = "By kind: enabled, max_entries, max_bytes and ttl (seconds) instead of its own",
+     .one_of = kCacheKinds},
     {.path = "cache.redis.url",
      .field = FIELD(cache.redis_url),
      .help = "redis://, rediss://, redis+ring:// or redis+cluster:// URL",

@@ -24,12 +24,14 @@ enum class TextForm {
   kGuid,
   kCacheStore,  // cache.l2
   kRedisUrl,
+  kNamespace,  // cache.namespace: letters, digits, '-', '_', '.'
 };
 
 struct ConfigKey {
   using Field = std::variant<std::string& (*)(Config&), Secret& (*)(Config&), bool& (*)(Config&),
                              int& (*)(Config&), std::vector<std::string>& (*)(Config&),
-                             std::map<std::string, double>& (*)(Config&)>;
+                             std::map<std::string, double>& (*)(Config&),
+                             std::map<std::string, CacheKindConfig>& (*)(Config&)>;
 
   std::string_view path;  // "auth.client_secret"
   Field field;
@@ -37,7 +39,7 @@ struct ConfigKey {
   std::string_view flag = {};                     // "--tenant-id"; empty: none, as for every secret
   std::string_view azure = {};                    // "AZURE_TENANT_ID"; read after our own variable
   TextForm form = TextForm::kAny;                 // Texts and lists of texts.
-  std::span<const std::string_view> one_of = {};  // Texts; empty: any.
+  std::span<const std::string_view> one_of = {};  // Texts, names of an object; empty: any.
   int min = 0, max = std::numeric_limits<int>::max();  // Numbers.
 
   bool is_secret() const { return std::holds_alternative<Secret& (*)(Config&)>(field); }

@@ -6,6 +6,8 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <limits>
+#include <optional>
 
 #include "core/http/url.h"
 
@@ -114,6 +116,14 @@ Verdict CheckCacheStore(std::string& text) {
   return {"names no kind of store", "give none, disk:PATH, redis or a Redis URL"};
 }
 
+Verdict CheckNamespace(std::string& text) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  if (text.size() <= 64 && std::all_of(text.begin(), text.end(), allowed)) return {};
+  return {"is no name", "give at most 64 letters, digits, '-', '_' and '.'"};
+}
+
 Verdict CheckForm(TextForm form, std::string& text) {
   switch (form) {
     case TextForm::kAny:
@@ -130,6 +140,8 @@ Verdict CheckForm(TextForm form, std::string& text) {
       return CheckCacheStore(text);
     case TextForm::kRedisUrl:
       return CheckRedisUrl(text);
+    case TextForm::kNamespace:
+      return CheckNamespace(text);
   }
   return {};
 }
@@ -187,10 +199,68 @@ Status CheckText(const ConfigKey& key, std::string& text, std::string_view where
   return {};
 }
 
+// The name of `known` that `name` most likely meant.
+template <class Names, class NameOf>
+std::string_view NearestOf(std::string_view name, const Names& known, NameOf name_of) {
+  return name_of(*std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+    return EditDistance(name, name_of(a)) < EditDistance(name, name_of(b));
+  }));
+}
+
+// The numbers of CacheKindConfig; `enabled` is the one member that is none.
+struct KindNumber {
+  std::string_view name;
+  std::optional<int> CacheKindConfig::*value;
+};
+constexpr std::array kKindNumbers = {KindNumber{"max_entries", &CacheKindConfig::max_entries},
+                                     KindNumber{"max_bytes", &CacheKindConfig::max_bytes},
+                                     KindNumber{"ttl", &CacheKindConfig::ttl}};
+
+Status SetKind(CacheKindConfig& kind, const ConfigKey& key, const std::string& name,
+               const OrderedJson& values, std::string_view where) {
+  const auto refuse = [&](const std::string& at, const OrderedJson& value,
+                          std::string_view wanted) {
+    return RefuseValue(key, where, fmt::format("has {} {}", at, Quoted(key, value)),
+                       fmt::format("give {}", wanted));
+  };
+  if (!values.is_object()) return refuse(name, values, "an object like {\"ttl\": 3600}");
+  for (const auto& [member, value] : values.items()) {
+    const std::string at = name + '.' + member;
+    if (member == "enabled") {
+      if (!value.is_boolean()) return refuse(at, value, "true or false");
+      kind.enabled = value.template get<bool>();
+      continue;
+    }
+    const auto number = std::find_if(kKindNumbers.begin(), kKindNumbers.end(),
+                                     [&](const KindNumber& row) { return row.name == member; });
+    if (number == kKindNumbers.end()) {
+      const auto nearest =
+          NearestOf(member, kKindNumbers, [](const KindNumber& row) { return row.name; });
+      const bool flag = EditDistance(member, "enabled") < EditDistance(member, nearest);
+      return RefuseValue(key, where, fmt::format("has {}, which is no known key", at),
+                         fmt::format("did you mean {}?", flag ? "enabled" : nearest));
+    }
+    if (!value.is_number_integer() || value < 1 || value > std::numeric_limits<int>::max())
+      return refuse(at, value, "a whole number from 1 on");
+    kind.*number->value = value.template get<int>();
+  }
+  return {};
+}
+
+OrderedJson KindJson(const CacheKindConfig& kind) {
+  OrderedJson object = OrderedJson::object();
+  if (kind.enabled) object["enabled"] = *kind.enabled;
+  for (const KindNumber& row : kKindNumbers) {
+    if (kind.*row.value) object[std::string(row.name)] = *(kind.*row.value);
+  }
+  return object;
+}
+
 }  // namespace
 
 std::string Expectation(const ConfigKey& key) {
-  if (!key.one_of.empty()) return Choices(key.one_of);
+  using Kinds = std::map<std::string, CacheKindConfig>& (*)(Config&);
+  if (!key.one_of.empty() && !std::holds_alternative<Kinds>(key.field)) return Choices(key.one_of);
   return std::visit(
       Overloaded{
           [](std::string& (*)(Config&)) -> std::string { return "a text"; },
@@ -207,6 +277,9 @@ std::string Expectation(const ConfigKey& key) {
           [](std::vector<std::string>& (*)(Config&)) -> std::string { return "a list of texts"; },
           [](std::map<std::string, double>& (*)(Config&)) -> std::string {
             return "an object of numbers by name";
+          },
+          [](Kinds) -> std::string {
+            return "an object of enabled, max_entries, max_bytes and ttl by kind";
           }},
       key.field);
 }
@@ -281,6 +354,24 @@ Status SetValue(Config& config, const ConfigKey& key, const OrderedJson& value,
                    }
                    get(config) = std::move(numbers);
                    return {};
+                 },
+                 [&](std::map<std::string, CacheKindConfig>& (*get)(Config&)) -> Status {
+                   if (value.is_null()) return reset(get);
+                   if (!value.is_object()) return WrongType(key, value, where);
+                   std::map<std::string, CacheKindConfig> kinds;
+                   for (const auto& [name, entry] : value.items()) {
+                     if (std::find(key.one_of.begin(), key.one_of.end(), name) ==
+                         key.one_of.end()) {
+                       const auto same = [](std::string_view text) { return text; };
+                       return RefuseValue(
+                           key, where, fmt::format("has {}, which is no kind", name),
+                           fmt::format("did you mean {}?", NearestOf(name, key.one_of, same)));
+                     }
+                     auto set = SetKind(kinds[name], key, name, entry, where);
+                     if (!set) return set;
+                   }
+                   get(config) = std::move(kinds);
+                   return {};
                  }},
       key.field);
 }
@@ -323,7 +414,7 @@ OrderedJson ValueFromText(const ConfigKey& key, std::string_view text) {
                    }
                    return list;
                  },
-                 [&](std::map<std::string, double>& (*)(Config&)) -> OrderedJson {
+                 [&](auto) -> OrderedJson {  // An object.
                    const OrderedJson object = parsed();
                    return object.is_discarded() ? OrderedJson(text) : object;
                  }},
@@ -342,6 +433,12 @@ OrderedJson GetValue(const Config& config, const ConfigKey& key, Secrets secrets
                                  if (secret.empty()) return nullptr;
                                  return secrets == Secrets::kHidden ? std::string("***")
                                                                     : secret.Reveal();
+                               },
+                               [&](std::map<std::string, CacheKindConfig>& (*get)(Config&)) {
+                                 OrderedJson object = OrderedJson::object();
+                                 for (const auto& [name, kind] : get(copy))
+                                   object[name] = KindJson(kind);
+                                 return object;
                                },
                                [&](auto get) -> OrderedJson { return get(copy); }},
                     key.field);
