@@ -5,6 +5,11 @@ namespace {
 
 constexpr std::size_t kFoundAhead = 256;  // found and waiting to be scanned
 
+// Which tenant a remembered thing is of: ids are unique within one, and simulated ones repeat them.
+std::string TenantScope(const Config& config) {
+  return config.auth.tenant_id + '@' + SplitUrl(config.graph.base_url).authority;
+}
+
 }  // namespace
 
 AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& service,
@@ -12,14 +17,15 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& ser
     : config_(config),
       executor_(service.executor()),
       progress_(progress),
+      cache_(cache),
       graph_(service, config.graph.base_url),
       sharepoint_(service),
       batches_(graph_, Family::kSharePoint),
       directory_(graph_, Family::kDirectory),
       found_(executor_, kFoundAhead),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
-                   cache, store),
-      site_walk_({graph_, batches_, cache, store, progress, found_,
+                   cache, TenantScope(config), store),
+      site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
                     return site_access_.Read(std::move(site), oid, std::move(lists));
                   }},
@@ -28,7 +34,7 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& ser
       list_scan_({sharepoint_, store, progress}),
       scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress}, config.permissions,
                     executor_),
-      group_expansion_({directory_, cache, store, progress}, executor_) {}
+      group_expansion_({directory_, cache, TenantScope(config), store, progress}, executor_) {}
 
 Task<void> AuditPipeline::Run() {
   co_await RunGroup(executor_, 0, [this](TaskGroup& queues) -> Task<void> {
@@ -41,6 +47,7 @@ Task<void> AuditPipeline::Run() {
       progress_.phase = "reading groups";
       co_await group_expansion_.Run();
     }
+    co_await cache_.Settle();  // What it loads again to compare waits in the queues.
     queues.Stop();
   });
 }

@@ -44,6 +44,7 @@ class AuditPipeline {
   const Config& config_;
   asio::any_io_executor executor_;
   RunProgress& progress_;
+  CacheManager& cache_;
   GraphClient graph_;
   SharePointClient sharepoint_;
   BatchQueue batches_, directory_;

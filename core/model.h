@@ -121,12 +121,6 @@ struct Member {
   std::optional<bool> account_enabled;
 };
 
-// What a cache counts for them: bytes, roughly.
-inline std::size_t CostOf(const Site& s) {
-  return sizeof s + s.id.capacity() + s.parent_id.capacity() + s.root_id.capacity() +
-         s.web_url.capacity() + s.name.capacity();
-}
-
 // Names a group whose members are looked up, and spells it as a key:
 // "group:GUID", "group_owners:GUID", "site_group:SITE_ID:NUMBER".
 struct GroupRef {

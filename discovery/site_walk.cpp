@@ -4,6 +4,7 @@
 
 #include "core/ascii.h"
 #include "core/encoding.h"
+#include "discovery/cached_models.h"
 #include "discovery/graph_decoders.h"
 
 namespace spa {
@@ -47,7 +48,9 @@ SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string>
     : parts_(std::move(parts)),
       config_(config),
       targets_(std::move(target_sites)),
-      sites_by_url_(parts_.cache.Open<Site>(CacheKind::kSite)) {}
+      sites_(parts_.cache.Open<std::vector<Site>>(CacheKind::kSite)),
+      drives_(parts_.cache.Open<std::vector<Drive>>(CacheKind::kDrive)),
+      lists_(parts_.cache.Open<std::vector<List>>(CacheKind::kList)) {}
 
 Task<void> SiteWalk::Run() {
   co_await RunGroup(parts_.graph.service().executor(), kMaxWalks, [this](TaskGroup& walking) {
@@ -97,13 +100,35 @@ Task<void> SiteWalk::WalkTargets() {
 }
 
 Task<Result<Site>> SiteWalk::SiteByUrl(std::string url) {
-  const CacheKey key = CacheKey(CacheKind::kSite, url);
-  auto load = [this, url]() -> Task<Result<Site>> {
-    GraphRead read(PathOfSite(SplitUrl(url)), "looking up the site " + url);
-    co_return co_await parts_.graph.Get(std::move(read), &DecodeSite);
-  };
-  auto hit = co_await sites_by_url_.GetOrLoad(key, load);
+  const CacheKey key(CacheKind::kSite, fmt::format("{}/{}", parts_.tenant, url));
+  Loader<std::vector<Site>> load = [this, url] { return LoadSite(url); };
+  auto hit = co_await sites_.GetOrLoad(key, std::move(load));
   if (!hit) co_return Fail(std::move(hit.error()));
+  if (hit->value->size() != 1) co_return Fail(ErrorCode::kMalformed, "no site in the cache");
+  co_return hit->value->front();
+}
+
+Task<Result<std::vector<Site>>> SiteWalk::LoadSite(std::string url) {
+  GraphRead read(PathOfSite(SplitUrl(url)), "looking up the site " + url);
+  auto site = co_await parts_.graph.Get(std::move(read), &DecodeSite);
+  if (!site) co_return Fail(std::move(site.error()));
+  co_return std::vector<Site>(1, *std::move(site));
+}
+
+// What stands in the site, remembered: `rest` is asked below it. Where it is stale, `stale` is its
+// age.
+template <class T>
+Task<Result<std::vector<T>>> SiteWalk::Listed(Cache<std::vector<T>> cache, CacheKind kind,
+                                              Site site, std::string rest, std::string noun,
+                                              Decoder<Page<T>> decode,
+                                              std::chrono::seconds& stale) {
+  GraphRead read(fmt::format("/sites/{}/{}", site.id, rest),
+                 fmt::format("listing the {} of {}", noun, site.web_url), /*units=*/2);
+  Loader<std::vector<T>> load = [this, read, decode] { return parts_.batches.List(read, decode); };
+  const CacheKey key(kind, fmt::format("{}/{}/{}", parts_.tenant, site.id, noun));
+  auto hit = co_await cache.GetOrLoad(key, std::move(load));
+  if (!hit) co_return Fail(std::move(hit.error()));
+  if (hit->stale) stale = std::max(stale, hit->age);
   co_return *hit->value;
 }
 
@@ -132,25 +157,22 @@ Task<void> SiteWalk::Enter(Site site, std::optional<Oid> parent) {
 }
 
 Task<void> SiteWalk::Walk(Site site, Oid oid) {
-  const auto read = [&site](std::string_view rest, std::string_view noun) {
-    return GraphRead(fmt::format("/sites/{}/{}", site.id, rest),
-                     fmt::format("listing the {} of {}", noun, site.web_url), /*units=*/2);
-  };
   Result<std::vector<Drive>> drives;
   Result<std::vector<List>> lists;
   Result<std::vector<Site>> subsites;
+  std::chrono::seconds stale{0};
   co_await RunGroup(parts_.graph.service().executor(), 0, [&](TaskGroup& asking) -> Task<void> {
-    BatchQueue& batches = parts_.batches;
-    asking.Start(
-        Into(drives, batches.List(read(fmt::format("drives?$select={}", kDriveFields), "libraries"),
-                                  &DecodeDrives)));
+    asking.Start(Into(drives, Listed(drives_, CacheKind::kDrive, site,
+                                     fmt::format("drives?$select={}", kDriveFields), "libraries",
+                                     &DecodeDrives, stale)));
     if (config_.include_lists) {
-      asking.Start(Into(
-          lists,
-          batches.List(read(fmt::format("lists?$select={}", kListFields), "lists"), &DecodeLists)));
+      asking.Start(Into(lists, Listed(lists_, CacheKind::kList, site,
+                                      fmt::format("lists?$select={}", kListFields), "lists",
+                                      &DecodeLists, stale)));
     }
     if (config_.include_subsites) {
-      asking.Start(Into(subsites, batches.List(read("sites", "subsites"), &DecodeSites)));
+      asking.Start(Into(subsites, Listed(sites_, CacheKind::kSite, site, "sites", "subsites",
+                                         &DecodeSites, stale)));
     }
     co_return;
   });
@@ -162,6 +184,9 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     co_await parts_.store.PutGap(oid, site.web_url, *error);
     break;
   }
+
+  if (drives && lists && subsites && stale.count() > 0)
+    co_await parts_.store.PutStale(oid, site.web_url, stale);
 
   if (subsites) {
     for (Site& child : *subsites) {

@@ -50,6 +50,7 @@ class SiteWalk {
     GraphClient& graph;
     BatchQueue& batches;
     CacheManager& cache;
+    std::string tenant;  // What keys begin with: sites of two tenants never meet.
     StoreWriter& store;
     RunProgress& progress;
     Channel<FoundContainer>& found;
@@ -64,13 +65,21 @@ class SiteWalk {
   [[nodiscard]] Task<void> WalkTenant();
   [[nodiscard]] Task<void> WalkTargets();
   [[nodiscard]] Task<Result<Site>> SiteByUrl(std::string url);
+  [[nodiscard]] Task<Result<std::vector<Site>>> LoadSite(std::string url);
+  template <class T>
+  [[nodiscard]] Task<Result<std::vector<T>>> Listed(Cache<std::vector<T>> cache, CacheKind kind,
+                                                    Site site, std::string rest, std::string noun,
+                                                    Decoder<Page<T>> decode,
+                                                    std::chrono::seconds& stale);
   [[nodiscard]] Task<void> Enter(Site site, std::optional<Oid> parent);
   [[nodiscard]] Task<void> Walk(Site site, Oid oid);
 
   Parts parts_;
   DiscoveryConfig config_;
   std::vector<std::string> targets_;
-  Cache<Site> sites_by_url_;
+  Cache<std::vector<Site>> sites_;  // One by its address; the subsites of one by its id.
+  Cache<std::vector<Drive>> drives_;
+  Cache<std::vector<List>> lists_;
   std::unordered_set<std::string> seen_;
   TaskGroup* walking_ = nullptr;  // while Run() walks
 };

@@ -41,9 +41,9 @@ Result<Page<Member>> DecodeMembers(std::string_view body) {
 }
 
 GroupExpansion::GroupExpansion(Parts parts, asio::any_io_executor executor)
-    : parts_(parts),
+    : parts_(std::move(parts)),
       executor_(std::move(executor)),
-      members_(parts.cache.Open<PackedMembers>(CacheKind::kGroupMembers)) {}
+      members_(parts_.cache.Open<PackedMembers>(CacheKind::kGroupMembers)) {}
 
 Task<void> GroupExpansion::Run() {
   Uses uses = co_await parts_.store.Do([](AuditStore& store) -> Result<Uses> {
@@ -71,12 +71,16 @@ Task<void> GroupExpansion::LookUp(GroupRef group) {
   const std::string name = group.Key();
   if (failed_.contains(name)) co_return;  // In the ledger; asking again for each use helps nobody.
   Loader<PackedMembers> load = [this, group] { return Load(group); };
-  auto hit = co_await members_.GetOrLoad(CacheKey(CacheKind::kGroupMembers, name), std::move(load));
+  const bool owners = group.kind == GroupRef::Kind::kOwners;
+  const CacheKey key(CacheKind::kGroupMembers,
+                     fmt::format("{}/{}{}", parts_.tenant, group.id, owners ? "/owners" : ""));
+  auto hit = co_await members_.GetOrLoad(key, std::move(load));
   if (!stored_.insert(name).second) co_return;
   ++parts_.progress.groups_read;
   if (hit) {
     co_await parts_.store.Do(
         [&](AuditStore& store) { return store.PutMembers(group, hit->value->Unpack()); });
+    if (hit->stale) co_await parts_.store.PutStale(std::nullopt, name, hit->age);
     co_return;
   }
   failed_.insert(name);

@@ -26,6 +26,7 @@ class GroupExpansion {
   struct Parts {
     BatchQueue& directory;
     CacheManager& cache;
+    std::string tenant;  // What keys begin with: groups of two tenants never meet.
     StoreWriter& store;
     RunProgress& progress;
   };

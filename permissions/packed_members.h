@@ -8,12 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "cache/json_codec.h"
 #include "core/model.h"
 
 namespace spa {
 
 class PackedMembers {
  public:
+  PackedMembers() = default;  // An empty group.
   explicit PackedMembers(std::span<const Member> members);
 
   std::vector<Member> Unpack() const;
@@ -25,5 +27,54 @@ class PackedMembers {
 
 // What a cache counts for them.
 inline std::size_t CostOf(const PackedMembers& members) { return sizeof members + members.bytes(); }
+
+// A site group as a cache keeps it.
+struct SiteGroupMembers {
+  SiteGroupMembers() = default;
+  std::string id;  // number
+  std::string title;
+  PackedMembers members;
+};
+
+// Outside this process they are JSON; schema: cache/cache_policy.h.
+template <>
+struct JsonFields<Member> {
+  static constexpr auto kFields =
+      std::tuple(JsonField("id", &Member::id), JsonField("kind", &Member::kind),
+                 JsonField("name", &Member::name), JsonField("login", &Member::login),
+                 JsonField("email", &Member::email), JsonField("user_type", &Member::user_type),
+                 JsonField("account_enabled", &Member::account_enabled));
+};
+
+namespace json_codec {
+
+template <>
+inline Json Write(const PackedMembers& members) {
+  return Write(members.Unpack());
+}
+template <>
+inline bool Read(const Json& json, PackedMembers& members) {
+  std::vector<Member> unpacked;
+  if (!Read(json, unpacked)) return false;
+  members = PackedMembers(unpacked);
+  return true;
+}
+
+}  // namespace json_codec
+
+template <>
+struct Codec<PackedMembers> {
+  static std::string Encode(const PackedMembers& members) { return json_codec::ToText(members); }
+  static std::optional<PackedMembers> Decode(std::string_view text) {
+    return json_codec::FromText<PackedMembers>(text);
+  }
+};
+
+template <>
+struct JsonFields<SiteGroupMembers> {
+  static constexpr auto kFields = std::tuple(JsonField("id", &SiteGroupMembers::id),
+                                             JsonField("title", &SiteGroupMembers::title),
+                                             JsonField("members", &SiteGroupMembers::members));
+};
 
 }  // namespace spa

@@ -15,10 +15,11 @@ std::string ApiOf(const Site& site) {
 
 }  // namespace
 
-SiteAccess::SiteAccess(Mode mode, CacheManager& cache, StoreWriter& store)
+SiteAccess::SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store)
     : mode_(mode),
+      tenant_(std::move(tenant)),
       store_(store),
-      linked_items_(cache.Open<std::vector<std::string>>(CacheKind::kSiteGroups)) {}
+      groups_(cache.Open<std::vector<SiteGroupMembers>>(CacheKind::kSiteGroups)) {}
 
 Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> lists) {
   SiteFacts facts;
@@ -38,14 +39,7 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
     }
     facts.rest = web.has_value();
   }
-  // Site groups belong to the whole collection: one web asks, the others find the answer.
-  const CacheKey key(CacheKind::kSiteGroups, site.root_id.empty() ? site.id : site.root_id);
-  Loader<std::vector<std::string>> load = [this, site] { return ReadGroups(site); };
-  auto groups = co_await linked_items_.GetOrLoad(key, std::move(load));
-  if (groups) {
-    facts.linked_items = *groups->value;
-    facts.links_known = true;
-  }
+  auto groups = co_await EnterGroups(site, oid, facts);
 
   // One line in the ledger for a web that refuses, not one per question.
   for (const Error* error :
@@ -97,23 +91,44 @@ Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what
   co_return Result<void>();
 }
 
-// Enters the groups of the site's collection; gives the items that own a sharing link.
-Task<Result<std::vector<std::string>>> SiteAccess::ReadGroups(Site site) {
+// Site groups belong to the whole collection: one web asks, the others find the answer. Stores them
+// once a run, and notes the items that own a sharing link.
+Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts) {
+  const std::string collection = site.root_id.empty() ? site.id : site.root_id;
+  const CacheKey key(CacheKind::kSiteGroups, tenant_ + '/' + collection);
+  Loader<std::vector<SiteGroupMembers>> load = [this, site] { return ReadGroups(site); };
+  auto groups = co_await groups_.GetOrLoad(key, std::move(load));
+  if (!groups) co_return Fail(std::move(groups.error()));
+  if (groups->stale) co_await store_.PutStale(oid, site.web_url, groups->age);
+  const bool first = entered_.insert(collection).second;
+  for (const SiteGroupMembers& group : *groups->value) {
+    // A false one costs a second look at its drive; a missed one could hide a scope.
+    if (const auto link = ParseLinkGroup(group.title))
+      facts.linked_items.push_back(link->item_unique_id);
+    if (!first) continue;
+    GroupRef ref;
+    ref.kind = GroupRef::Kind::kSiteGroup;
+    ref.id = group.id;
+    ref.site_id = collection;
+    co_await store_.Do(
+        [&](AuditStore& store) { return store.PutMembers(ref, group.members.Unpack()); });
+  }
+  facts.links_known = true;
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<SiteGroupMembers>>> SiteAccess::ReadGroups(Site site) {
   auto groups = co_await mode_.sharepoint->List(ApiOf(site) + "/sitegroups?$expand=Users",
                                                 "reading the site groups of " + site.web_url,
                                                 &DecodeSiteGroups);
   if (!groups) co_return Fail(std::move(groups.error()));
-  std::vector<std::string> linked;
-  for (const RestSiteGroup& group : *groups) {
-    // A false one costs a second look at its drive; a missed one could hide a scope.
-    if (const auto link = ParseLinkGroup(group.title)) linked.push_back(link->item_unique_id);
-    GroupRef ref;
-    ref.kind = GroupRef::Kind::kSiteGroup;
-    ref.id = group.id;
-    ref.site_id = site.root_id.empty() ? site.id : site.root_id;
-    co_await store_.Do([&](AuditStore& store) { return store.PutMembers(ref, group.members); });
+  std::vector<SiteGroupMembers> kept(groups->size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    kept[i].id = std::move((*groups)[i].id);
+    kept[i].title = std::move((*groups)[i].title);
+    kept[i].members = PackedMembers((*groups)[i].members);
   }
-  co_return std::move(linked);
+  co_return std::move(kept);
 }
 
 Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<FoundList>& lists,

@@ -8,9 +8,12 @@
 // Threads: the io_context's thread. One SiteAccess serves many webs at once.
 #pragma once
 
+#include <set>
+
 #include "cache/cache_manager.h"
 #include "core/graph/sharepoint_client.h"
 #include "core/store/store_writer.h"
+#include "permissions/packed_members.h"
 #include "permissions/rest_decoders.h"
 
 namespace spa {
@@ -23,7 +26,8 @@ class SiteAccess {
     bool by_choice = false;
   };
 
-  SiteAccess(Mode mode, CacheManager& cache, StoreWriter& store);
+  // `tenant`: what the keys of the cache begin with.
+  SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store);
 
   [[nodiscard]] Task<SiteFacts> Read(Site site, Oid oid, std::vector<FoundList> lists);
 
@@ -31,14 +35,17 @@ class SiteAccess {
   [[nodiscard]] Task<void> EnterGraphOnly(const Site& site, Oid oid,
                                           const std::vector<FoundList>& lists);
   [[nodiscard]] Task<Result<void>> ReadWeb(const Site& site, const std::string& api, Oid oid);
-  [[nodiscard]] Task<Result<std::vector<std::string>>> ReadGroups(Site site);
+  [[nodiscard]] Task<Result<std::vector<SiteGroupMembers>>> ReadGroups(Site site);
+  [[nodiscard]] Task<Result<void>> EnterGroups(Site site, Oid oid, SiteFacts& facts);
   [[nodiscard]] Task<void> ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                      SiteFacts& facts);
   [[nodiscard]] Task<Result<void>> ReadAssignments(std::string url, std::string what, Oid owner);
 
   Mode mode_;
+  std::string tenant_;
   StoreWriter& store_;
-  Cache<std::vector<std::string>> linked_items_;  // by site collection
+  Cache<std::vector<SiteGroupMembers>> groups_;  // by site collection
+  std::set<std::string> entered_;                // Collections whose groups this run has stored.
 };
 
 }  // namespace spa

@@ -1,5 +1,9 @@
 #include "core/store/store_writer.h"
 
+#include <chrono>
+
+#include "core/clock.h"
+
 namespace spa {
 
 CoverageState StateFor(ErrorCode code) {
@@ -31,6 +35,14 @@ Task<void> StoreWriter::PutGap(std::optional<Oid> oid, std::string url, Coverage
   gap.reason = std::move(reason);
   gap.remedy = std::move(remedy);
   co_await Do([&gap](AuditStore& store) { return store.PutGap(gap); });
+}
+
+Task<void> StoreWriter::PutStale(std::optional<Oid> oid, std::string url,
+                                 std::chrono::seconds age) {
+  return PutGap(oid, std::move(url), CoverageState::kStale,
+                "stale since " + UtcText(std::chrono::system_clock::now() - age) +
+                    ": it could not be asked for again",
+                "run again when the service answers");
 }
 
 }  // namespace spa

@@ -5,6 +5,7 @@
 // into the exit code at the top.
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -48,6 +49,9 @@ class StoreWriter {
 
   // Enters an object, or something that is no object, into the coverage ledger.
   [[nodiscard]] Task<void> PutGap(std::optional<Oid> oid, std::string url, const Error& error);
+  // What was read `age` ago stands in, because it could not be asked for again.
+  [[nodiscard]] Task<void> PutStale(std::optional<Oid> oid, std::string url,
+                                    std::chrono::seconds age);
   [[nodiscard]] Task<void> PutGap(std::optional<Oid> oid, std::string url, CoverageState state,
                                   std::string reason, std::string remedy);
 
