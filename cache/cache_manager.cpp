@@ -51,6 +51,8 @@ CacheManager::CacheManager(Options options)
   parts_.mode = options_.mode;
   parts_.jitter = std::clamp(options_.jitter, 0.0, 0.5);
   parts_.refresh_at = options_.refresh_at;
+  parts_.refresh_behind = options_.refresh_behind;
+  parts_.not_before = options_.not_before;
   parts_.verify_share = options_.verify_share;
   parts_.l1_ttl = options_.l1_ttl;
   parts_.load_timeout = options_.load_timeout;
@@ -67,23 +69,26 @@ Task<Status> CacheManager::Open(asio::any_io_executor executor) {
   Status status;
   if (!options_.enabled) co_return status;
   parts_.background.Open(executor);
-  if (!IsNoStore(options_.l2)) {
-    auto store = MakeStore(executor, options_.l2, options_.store, options_.security);
-    if (store) {
-      auto level =
-          std::make_unique<SecondLevel>(*std::move(store), executor, parts_.events, parts_.stamps);
-      status = co_await level->Open([this](const StoreChange& change) { Changed(change); });
-      if (status) parts_.l2 = std::move(level);
-    } else {
-      status = Fail(std::move(store.error()));
-    }
-    if (!status) {
-      log::Warn("the second cache level cannot be used; going on with memory alone",
-                {{"reason", status.error().message}});
-    }
+  for (const std::string& url : {options_.l2, options_.l2_fallback}) {
+    if (parts_.l2 || IsNoStore(url)) continue;
+    const Status opened = co_await OpenSecondLevel(executor, url);
+    if (opened) continue;
+    if (status) status = opened;  // Why the one that was wanted is not there.
+    log::Warn("the second cache level cannot be used; going on without it",
+              {{"reason", opened.error().message}, {"remedy", opened.error().remedy}});
   }
   parts_.background.Start(Maintain(), true);
   co_return status;
+}
+
+Task<Status> CacheManager::OpenSecondLevel(asio::any_io_executor executor, std::string url) {
+  auto store = MakeStore(executor, url, options_.store, options_.security);
+  if (!store) co_return Fail(std::move(store.error()));
+  auto level =
+      std::make_unique<SecondLevel>(*std::move(store), executor, parts_.events, parts_.stamps);
+  auto opened = co_await level->Open([this](const StoreChange& change) { Changed(change); });
+  if (opened) parts_.l2 = std::move(level);
+  co_return opened;
 }
 
 Task<void> CacheManager::Settle() { co_await parts_.background.Settle(); }

@@ -52,13 +52,17 @@ class CacheManager {
     CacheClock clock = std::chrono::system_clock::now;
     std::map<CacheKind, PolicyOverride> overrides{};
 
-    std::string l2 = "none";  // The URL of the second level (cache/store_factory.h).
+    std::string l2 = "none";    // The URL of the second level (cache/store_factory.h).
+    std::string l2_fallback{};  // Used where that cannot be opened. Empty: memory alone.
     StoreOptions store{};
     StoreSecurity security{};
     SealOptions seal{};
     std::chrono::seconds l1_ttl{300};  // What the second level has, too, is looked up there again
                                        // after so long, unless the store tells of changes.
     double verify_share = 0;           // That share of hits is loaded again and compared.
+
+    std::optional<CacheTime> not_before{};  // What is older is not served, not even as a stand-in.
+    bool refresh_behind = true;  // False: what is past its fresh time is loaded, and waited for.
 
     double jitter = 0.1;      // By at most that share `fresh` is shortened, by key.
     double refresh_at = 0.9;  // From that share of `fresh` on a hit starts a refresh (± 5 %).
@@ -119,6 +123,7 @@ class CacheManager {
   struct Opened;
   KindCache& KindOf(CacheKind kind, std::type_index type, const ValueCodec* codec);
   KindCache* OpenedOf(const CacheKey& key) const;
+  Task<Status> OpenSecondLevel(asio::any_io_executor executor, std::string url);
   void Changed(const StoreChange& change);
   Task<void> Maintain();
   Task<void> HandOverCounters();

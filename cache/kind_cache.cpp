@@ -61,8 +61,11 @@ KindCache::Seen KindCache::Judge(const CacheKey& key, EntryPtr found, CacheTime 
     tally_.Count<&KindStats::tag_evictions>();
     return Seen();
   }
-  if (entry.shared && parts_.l2 &&
-      (entry.epoch != parts_.l2->epoch() || (now >= entry.recheck && !parts_.l2->watching()))) {
+  if (TooOld(entry)) {
+    seen.state = State::kOld;
+  } else if (entry.shared && parts_.l2 &&
+             (entry.epoch != parts_.l2->epoch() ||
+              (now >= entry.recheck && !parts_.l2->watching()))) {
     seen.state = State::kUnsure;
   } else if (now < entry.fresh_until) {
     const auto length = entry.fresh_until - entry.created;
@@ -94,10 +97,9 @@ Result<KindCache::Found> KindCache::Show(const EntryPtr& entry, CacheLevel level
 // The answer, where memory may give one without loading.
 std::optional<Result<KindCache::Found>> KindCache::Served(const CacheKey& key, const Seen& seen,
                                                           CacheTime now) {
-  const bool refreshable = parts_.background.open();
   const bool stale = seen.state == State::kStale || seen.state == State::kHeld;
   if (seen.state == State::kNone || seen.state == State::kOld || seen.state == State::kUnsure ||
-      (seen.state == State::kStale && !refreshable)) {
+      (seen.state == State::kStale && !Refreshes())) {
     return std::nullopt;
   }
   CountHit(key, *seen.entry);
@@ -283,7 +285,7 @@ void KindCache::Keep(const CacheKey& key, const Entry& entry) {
 void KindCache::CountStoreError(const Error&) { tally_.Count<&KindStats::l2_errors>(); }
 
 std::optional<Result<KindCache::Found>> KindCache::Peek(const CacheKey& key) {
-  if (!memory_) return std::nullopt;
+  if (!memory_ || parts_.mode == CacheMode::kObserve) return std::nullopt;
   const CacheTime now = parts_.clock();
   const Seen seen = Look(key, now);
   if (seen.state != State::kFresh && seen.state != State::kNearEnd) return std::nullopt;

@@ -123,6 +123,8 @@ struct CacheParts {
   CacheClock clock;
   CacheMode mode = CacheMode::kReadWrite;
   double jitter = 0.1, refresh_at = 0.9, verify_share = 0;
+  bool refresh_behind = true;
+  std::optional<CacheTime> not_before;
   std::chrono::seconds l1_ttl{300}, load_timeout{30}, load_cap{30};
   SealOptions seal;
   CacheEvents events;
@@ -218,6 +220,10 @@ class KindCache {
   bool FirstTime(const CacheKey& key);
 
   bool Shared(const CacheKey& key) const;  // May it go to the second level, and is there one?
+  bool Refreshes() const { return parts_.refresh_behind && parts_.background.open(); }
+  bool TooOld(const Entry& entry) const {
+    return parts_.not_before && entry.created < *parts_.not_before;
+  }
   bool Writes() const { return parts_.mode != CacheMode::kRead; }
   Timed DeadlinesOf(const CacheKey& key, const WriteOptions& options, CacheTime created) const;
   std::shared_ptr<Entry> NewEntry(const CacheKey& key, Value value, const WriteOptions& options);

@@ -208,8 +208,8 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
       }
       const CacheTime now = parts_.clock();
       const bool replace = refreshed && read.entry->created <= refreshed->created;
-      const bool good = now < read.entry->fresh_until ||
-                        (now < read.entry->stale_until && parts_.background.open());
+      const bool good = !TooOld(*read.entry) && (now < read.entry->fresh_until ||
+                                                 (now < read.entry->stale_until && Refreshes()));
       read.entry->asked = true;
       previous = read.entry;
       if (good && !replace) {
@@ -251,7 +251,8 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
 
   // Out of reach. What memory has is still good by its own deadlines.
   const CacheTime now = parts_.clock();
-  if (previous && previous->value && now < previous->fresh_until && !refreshed) {
+  if (previous && previous->value && !TooOld(*previous) && now < previous->fresh_until &&
+      !refreshed) {
     auto again = std::make_shared<Entry>(*previous);
     MarkShared(*again, previous->fence);
     Flown flown;
@@ -439,7 +440,7 @@ KindCache::Flown KindCache::Landing(const CacheKey& key, Result<Value> loaded, L
   auto entry = std::make_shared<Entry>();
   const Error& error = loaded.error();
   const auto ttl = NegativeTtl(error);
-  if (!ttl && previous && previous->value && now < previous->expires) {
+  if (!ttl && previous && previous->value && !TooOld(*previous) && now < previous->expires) {
     *entry = *previous;
     if (entry->shared && parts_.l2) MarkShared(*entry, entry->fence);
     entry->hold_until = std::min(now + kRetryAfterFailure, previous->expires);
@@ -464,7 +465,7 @@ KindCache::Flown KindCache::Landing(const CacheKey& key, Result<Value> loaded, L
 
 // One at a time: while a flight is under way, or once the entry was replaced, it does nothing.
 void KindCache::Refresh(const CacheKey& key, const Load& load, const EntryPtr& entry) {
-  if (!parts_.background.open() || flights_.Has(key)) return;
+  if (!Refreshes() || flights_.Has(key)) return;
   parts_.background.Start(RefreshTask(key, load, entry));
 }
 
