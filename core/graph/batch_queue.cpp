@@ -96,6 +96,10 @@ Task<Result<BatchAnswer>> BatchQueue::Get(GraphRead read) {
                    "check graph.base_url; otherwise report this link");
   }
   read.path = path;
+  if (ReadMemory* memory = graph_.service().memory()) {
+    if (auto known = memory->KnownFailure(graph_.base_url() + path))
+      co_return Fail(*std::move(known));
+  }
   auto part = std::make_shared<Part>(std::move(read), graph_.service().executor());
   Push(part, /*front=*/false);
   while (!part->result) {
@@ -254,6 +258,8 @@ Task<void> BatchQueue::Send(Parts parts) {
       ++service.counters().retried;
       sending_->Start(PushLater(part));
     } else {
+      if (ReadMemory* memory = service.memory())
+        co_await memory->NoteFailure(graph_.base_url() + part->read.path, error);
       Settle(part, Fail(std::move(error)));
     }
   }

@@ -82,6 +82,37 @@ ServiceClient::ServiceClient(asio::io_context& io, ConcurrencyManager& concurren
       sharepoint_(io.get_executor(), patience, limits),
       directory_(io.get_executor(), patience) {}
 
+Task<Status> ServiceClient::Read(ServiceRequest request, Accept accept) {
+  if (memory_ == nullptr || request.method != "GET") {
+    auto answer = co_await Exchange(std::move(request), std::move(accept));
+    if (!answer) co_return Fail(std::move(answer.error()));
+    co_return Status();
+  }
+  if (auto known = memory_->KnownFailure(request.url)) co_return Fail(*std::move(known));
+  std::string identity = request.url;
+  for (const auto& [name, value] : request.headers) identity += '\n' + name + ':' + value;
+  auto ours = std::make_shared<bool>(false);
+  ReadMemory::Exchange exchange = [this, request, accept, ours] {
+    return ExchangeForAll(request, accept, ours);
+  };
+  auto answer = co_await memory_->Share(std::move(identity), std::move(exchange));
+  if (!answer) co_return Fail(std::move(answer.error()));
+  if (*ours) co_return Status();
+  co_return accept(**answer);
+}
+
+Task<ReadMemory::Answer> ServiceClient::ExchangeForAll(ServiceRequest request, Accept accept,
+                                                       std::shared_ptr<bool> ours) {
+  *ours = true;  // The caller's own `accept` sees the answer in here.
+  std::string url = request.url;
+  auto answer = co_await Exchange(std::move(request), std::move(accept));
+  if (!answer) {
+    co_await memory_->NoteFailure(std::move(url), answer.error());
+    co_return Fail(std::move(answer.error()));
+  }
+  co_return std::make_shared<const HttpResponse>(*std::move(answer));
+}
+
 Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accept accept) {
   ThrottleGate& family = gate(request.family);
   int failures = 0, redirects = 0;

@@ -20,6 +20,7 @@
 
 #include "core/auth/token_source.h"
 #include "core/graph/page.h"
+#include "core/graph/read_memory.h"
 #include "core/graph/throttle_gate.h"
 #include "core/http/http_client.h"
 #include "core/http/url.h"
@@ -82,16 +83,22 @@ class ServiceClient {
   // truncated page, an HTML page with status 200), so decoding belongs to the exchange.
   template <class T>
   [[nodiscard]] Task<Result<T>> Fetch(ServiceRequest request, Decoder<T> decode) {
-    Result<T> decoded = Fail(ErrorCode::kMalformed, "no answer");
-    Accept accept = [&decoded, decode](const HttpResponse& response) -> Status {
-      decoded = decode(response.body);
-      if (!decoded) return Fail(decoded.error());
+    // Shared: an exchange that others have joined goes on where its first caller has left.
+    auto decoded = std::make_shared<Result<T>>(Fail(ErrorCode::kMalformed, "no answer"));
+    Accept accept = [decoded, decode](const HttpResponse& response) -> Status {
+      *decoded = decode(response.body);
+      if (!*decoded) return Fail(decoded->error());
       return {};
     };
-    auto answer = co_await Exchange(std::move(request), std::move(accept));
-    if (!answer) co_return Fail(std::move(answer.error()));
-    co_return std::move(decoded);
+    auto read = co_await Read(std::move(request), std::move(accept));
+    if (!read) co_return Fail(std::move(read.error()));
+    co_return std::move(*decoded);
   }
+
+  // From now on identical GETs share one exchange, and failures that stay are not asked for again.
+  // Must outlive this. Null: each read goes alone.
+  void set_memory(ReadMemory* memory) { memory_ = memory; }
+  ReadMemory* memory() const { return memory_; }
 
   ThrottleGate& gate(Family family) {
     return family == Family::kDirectory ? directory_ : sharepoint_;
@@ -101,6 +108,10 @@ class ServiceClient {
   asio::any_io_executor executor() { return io_.get_executor(); }
 
  private:
+  [[nodiscard]] Task<Status> Read(ServiceRequest request, Accept accept);
+  [[nodiscard]] Task<ReadMemory::Answer> ExchangeForAll(ServiceRequest request, Accept accept,
+                                                        std::shared_ptr<bool> ours);
+
   asio::io_context& io_;
   ConcurrencyManager& concurrency_;
   HttpClient& http_;
@@ -108,6 +119,7 @@ class ServiceClient {
   Audiences audiences_;
   ThrottleGate sharepoint_, directory_;
   ApiCounters counters_;
+  ReadMemory* memory_ = nullptr;
 };
 
 // kThrottled, saying how long was waited.

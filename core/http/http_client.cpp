@@ -288,6 +288,7 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request) {
 Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
                                             [[maybe_unused]] Semaphore::Permit permit) {
   ++counters_.requests;
+  const auto began = std::chrono::steady_clock::now();
   auto transfer = std::make_shared<Transfer>();
   transfer->request = std::move(request);
 
@@ -318,6 +319,10 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
   transfer->done = nullptr;
   if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
 
+  HttpEnding ending;
+  ending.url = transfer->request.url;
+  ending.took = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - began);
   counters_.bytes_received += static_cast<long>(transfer->response.body.size());
   if (code != CURLE_OK) {
     ++counters_.failures;
@@ -340,8 +345,12 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
     } else {
       error.remedy = "check the network, firewall and proxy settings (https_proxy, no_proxy)";
     }
+    ending.error = &error;
+    if (listener_) listener_(ending);
     co_return Fail(std::move(error));
   }
+  ending.response = &transfer->response;
+  if (listener_) listener_(ending);
   transfer->response.body.reserve(transfer->response.body.size() + kPadding);
   co_return std::move(transfer->response);
 }

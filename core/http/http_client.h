@@ -14,6 +14,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,14 @@ struct HttpResponse {
   std::string_view Header(std::string_view name) const { return FindHeader(headers, name); }
 };
 
+// One exchange that has ended, for whoever watches how hosts are doing.
+struct HttpEnding {
+  std::string_view url;
+  const HttpResponse* response = nullptr;  // Null: there was no whole answer;
+  const Error* error = nullptr;            // then this says why.
+  std::chrono::microseconds took{0};
+};
+
 class HttpClient {
  public:
   struct Options {
@@ -82,9 +91,15 @@ class HttpClient {
 
   const Counters& counters() const { return counters_; }
 
+  // Told of every exchange that was not cancelled, on the io_context's thread.
+  void set_listener(std::function<void(const HttpEnding&)> listener) {
+    listener_ = std::move(listener);
+  }
+
  private:
   class Engine;
   Counters counters_;
+  std::function<void(const HttpEnding&)> listener_;
   ConcurrencyManager& concurrency_;
   std::unique_ptr<Engine> engine_;
 };
