@@ -40,22 +40,17 @@ class CachingTokenSource final : public TokenSource {
 
  private:
   struct Flight;
-  struct Issued {
-    Issued() = default;
-    AccessToken token;
-    std::chrono::system_clock::time_point renew_at;
-  };
   struct Slot {
-    std::optional<Issued> issued;
+    std::optional<AccessToken> issued;
     std::shared_ptr<Flight> flight;
   };
 
   void StartFlight(asio::any_io_executor executor, const std::string& resource);
   Task<void> Fly(std::string resource, std::shared_ptr<Flight> flight);
   Task<void> WaitFor(std::string resource, std::shared_ptr<Flight> flight);
-  Task<Result<Issued>> Fetch(std::string resource);
-  Result<Issued> ReadAnswer(const HttpResponse& answer,
-                            std::chrono::system_clock::time_point asked_at) const;
+  Task<Result<AccessToken>> Fetch(std::string resource);
+  Result<AccessToken> ReadAnswer(const HttpResponse& answer,
+                                 std::chrono::system_clock::time_point asked_at) const;
   Result<AccessToken> KeepOld(Slot& slot, Error error);
 
   Credential credential_;

@@ -60,7 +60,7 @@ CachingTokenSource::~CachingTokenSource() = default;
 
 Task<Result<AccessToken>> CachingTokenSource::Get(std::string resource) {
   Slot& slot = slots_[resource];
-  if (slot.issued && now_() < slot.issued->renew_at) co_return slot.issued->token;
+  if (slot.issued && now_() < slot.issued->renew_at) co_return *slot.issued;
   if (!slot.flight) StartFlight(co_await asio::this_coro::executor, resource);
   const auto flight = slot.flight;
   co_await WaitFor(std::move(resource), flight);
@@ -72,7 +72,7 @@ void CachingTokenSource::Reject(const std::string& resource, const std::string& 
   const auto slot = slots_.find(resource);
   if (slot == slots_.end()) return;
   auto& issued = slot->second.issued;
-  if (issued && issued->token.value == token) issued.reset();
+  if (issued && issued->value == token) issued.reset();
 }
 
 void CachingTokenSource::StartFlight(asio::any_io_executor executor, const std::string& resource) {
@@ -116,7 +116,7 @@ Task<void> CachingTokenSource::Fly(std::string resource, std::shared_ptr<Flight>
   Slot& slot = slots_[resource];
   if (issued) {
     slot.issued = std::move(*issued);
-    flight->result.emplace(slot.issued->token);
+    flight->result.emplace(*slot.issued);
   } else {
     flight->result.emplace(KeepOld(slot, std::move(issued.error())));
   }
@@ -124,15 +124,15 @@ Task<void> CachingTokenSource::Fly(std::string resource, std::shared_ptr<Flight>
 
 Result<AccessToken> CachingTokenSource::KeepOld(Slot& slot, Error error) {
   const bool passing = error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kThrottled;
-  if (!passing || !slot.issued || now_() >= slot.issued->token.expires_at) {
+  if (!passing || !slot.issued || now_() >= slot.issued->expires_at) {
     return Fail(std::move(error));
   }
   log::Warn("a token could not be renewed; the old one is still good", {{"reason", error.message}});
-  slot.issued->renew_at = std::min(now_() + kRetryRenewal, slot.issued->token.expires_at);
-  return slot.issued->token;
+  slot.issued->renew_at = std::min(now_() + kRetryRenewal, slot.issued->expires_at);
+  return *slot.issued;
 }
 
-Task<Result<CachingTokenSource::Issued>> CachingTokenSource::Fetch(std::string resource) {
+Task<Result<AccessToken>> CachingTokenSource::Fetch(std::string resource) {
   using Steady = std::chrono::steady_clock;
   auto silence_left = credential_.silence_limit;
   for (std::size_t attempt = 0;; ++attempt) {
@@ -177,7 +177,7 @@ Task<Result<CachingTokenSource::Issued>> CachingTokenSource::Fetch(std::string r
   }
 }
 
-Result<CachingTokenSource::Issued> CachingTokenSource::ReadAnswer(
+Result<AccessToken> CachingTokenSource::ReadAnswer(
     const HttpResponse& answer, std::chrono::system_clock::time_point asked_at) const {
   const auto root = json::Parse(answer.body);
   std::string_view value;
@@ -192,10 +192,10 @@ Result<CachingTokenSource::Issued> CachingTokenSource::ReadAnswer(
     error.http_status = answer.status;
     return Fail(std::move(error));
   }
-  Issued issued;
-  issued.token.value = value;
-  issued.token.expires_at = asked_at + *life;
-  issued.renew_at = issued.token.expires_at - std::min(kRenewBefore, *life / 10);
+  AccessToken issued;
+  issued.value = value;
+  issued.expires_at = asked_at + *life;
+  issued.renew_at = issued.expires_at - std::min(kRenewBefore, *life / 10);
   if (const auto refresh_in = json::Int(*root, "refresh_in"); refresh_in && *refresh_in > 0) {
     issued.renew_at = std::min(
         issued.renew_at, asked_at + std::chrono::seconds(std::min(*refresh_in, life->count())));

@@ -25,6 +25,7 @@ struct AccessToken {
   AccessToken() = default;
   std::string value;
   std::chrono::system_clock::time_point expires_at;
+  std::chrono::system_clock::time_point renew_at;  // From then on Get asks for another.
 };
 
 // How the application proves who it is. Decides whether SharePoint REST will listen (graph.md 1.8).
