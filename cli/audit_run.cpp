@@ -10,8 +10,12 @@
 #include <csignal>
 
 #include "cli/audit_pipeline.h"
+#include "cli/cache_options.h"
+#include "cli/cached_tokens.h"
 #include "cli/exit_code.h"
+#include "cli/host_health.h"
 #include "cli/progress.h"
+#include "cli/shared_reads.h"
 #include "core/auth/token_source.h"
 #include "core/clock.h"
 #include "core/log/log.h"
@@ -33,7 +37,8 @@ class Audit {
         store_(std::move(store)),
         concurrency_(io_, LimitsOf(config_.concurrency)),
         http_(io_, concurrency_, HttpOptionsOf(config_)),
-        cache_(CacheOptionsOf(options)),
+        cache_(OptionsOfCache(options)),
+        reads_(cache_, hosts_, config_.auth.tenant_id),
         writer_(*store_, concurrency_),
         progress_(stderr, Progress::ForStderr(options.quiet)) {}
 
@@ -46,16 +51,20 @@ class Audit {
   static HttpClient::Options HttpOptionsOf(const Config& config) {
     return {config.tls_ca_file, config.graph.http_version, config.graph.user_agent};
   }
-  static CacheManager::Options CacheOptionsOf(const AuditOptions& options) {
-    const CacheConfig& config = options.config.cache;
-    CacheManager::Options cache;
-    cache.enabled = config.enabled && config.mode != "off" && !options.no_cache;
-    cache.entries = static_cast<std::size_t>(config.local_cache_size);
-    cache.load_cap = std::chrono::seconds(0);  // A throttled load rightly takes as long as it does.
+  static CacheManager::Options OptionsOfCache(const AuditOptions& options) {
+    CacheManager::Options cache = CacheOptionsOf(options.config);
+    if (options.no_cache) cache.enabled = false;
+    if (options.max_age) cache.not_before = cache.clock() - *options.max_age;
+    cache.refresh_behind = false;              // An audit can wait, and would rather have it new.
+    cache.load_cap = std::chrono::seconds(0);  // Throttling may take minutes: --patience ends it.
     return cache;
   }
 
   [[nodiscard]] Task<void> Main();
+  [[nodiscard]] Task<void> Work();
+  [[nodiscard]] Task<void> OpenCache();
+  [[nodiscard]] Task<void> CloseCache();
+  [[nodiscard]] Task<void> EndLoads();
   [[nodiscard]] Task<void> SignIn();
   [[nodiscard]] Task<void> ShowProgress();
   ProgressSnapshot Snapshot();
@@ -67,10 +76,14 @@ class Audit {
   asio::io_context io_;
   std::unique_ptr<AuditStore> store_;
   ConcurrencyManager concurrency_;
+  HostHealth hosts_;
   HttpClient http_;
+  CacheManager cache_;
+  CacheStats cache_stats_;  // As it was at the end of the work.
+  SharedReads reads_;
+  Subscription cache_log_;
   std::unique_ptr<TokenSource> tokens_;
   std::optional<ServiceClient> service_;
-  CacheManager cache_;
   StoreWriter writer_;
   Progress progress_;
   RunProgress counters_;
@@ -79,9 +92,11 @@ class Audit {
 };
 
 Result<AuditOutcome> Audit::Run() {
+  http_.set_listener([this](const HttpEnding& ending) { hosts_.Heard(ending); });
   auto tokens = MakeTokenSource(config_.auth, http_);
   if (!tokens) return Fail(std::move(tokens.error()));
-  tokens_ = std::move(*tokens);
+  tokens_ = std::make_unique<CachedTokens>(*std::move(tokens), cache_,
+                                           config_.auth.tenant_id + '/' + config_.auth.client_id);
   service_.emplace(io_, concurrency_, http_, *tokens_,
                    Audiences(config_.graph.base_url, config_.tenant_url), options_.patience,
                    UnitBudget::LimitsOf(config_.concurrency.resource_units_per_minute));
@@ -136,6 +151,38 @@ Result<AuditOutcome> Audit::Run() {
 }
 
 Task<void> Audit::Main() {
+  co_await OpenCache();
+  std::exception_ptr failure;
+  try {
+    co_await Work();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await CloseCache();
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> Audit::OpenCache() {
+  if (log::Enabled(log::Level::kDebug)) {
+    cache_log_ =
+        cache_.Observe(kCacheLookups, [](const CacheEvent& event) { log::Debug(Render(event)); });
+  }
+  const CacheManager::Options& options = cache_.options();
+  if (!options.enabled) co_return;
+  // Reading together would change what the mode `observe` is to show.
+  if (options.mode == CacheMode::kRead || options.mode == CacheMode::kReadWrite)
+    service_->set_memory(&reads_);
+  co_await cache_.Open(io_.get_executor());  // It tells what is wrong, and goes on.
+}
+
+// Also after an interruption: what was learnt is handed over.
+Task<void> Audit::CloseCache() {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  cache_stats_ = cache_.Stats();  // Closed, the second level would look out of reach.
+  co_await cache_.Close();
+}
+
+Task<void> Audit::Work() {
   co_await RunGroup(io_.get_executor(), 0, [this](TaskGroup& group) -> Task<void> {
     group.Start(ShowProgress());
     co_await SignIn();
@@ -144,9 +191,27 @@ Task<void> Audit::Main() {
     progress_.SetRunId(run_.id);
     log::SetRunId(run_.id);
     AuditPipeline pipeline(config_, SharePointListens(), *service_, cache_, writer_, counters_);
-    co_await pipeline.Run();
+    std::exception_ptr failure;
+    try {
+      co_await pipeline.Run();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_await EndLoads();
+    if (failure) std::rethrow_exception(failure);
     group.Stop();
   });
+}
+
+// Loads behind the scenes refer to the pipeline: they end before it does.
+Task<void> Audit::EndLoads() {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await RunGroup(io_.get_executor(), 0, [this](TaskGroup& ending) -> Task<void> {
+    ending.Start(cache_.Settle());
+    ending.Stop();
+    co_return;
+  });
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
 }
 
 // Before anything is stored: a wrong secret must not leave a run behind.
@@ -197,23 +262,48 @@ double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
+// Of what an audit reads: tokens and failures that were looked up on the way would flatter the
+// rates.
 RunSummary::Cache SummariseCache(const CacheStats& stats) {
   const auto number = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
   RunSummary::Cache cache;
-  cache.enabled = stats.enabled;
-  cache.l1_hits = number(stats.total.l1_hits);
-  cache.l2_hits = number(stats.total.l2_hits);
-  cache.misses = number(stats.total.misses);
-  cache.coalesced = number(stats.total.coalesced);
-  cache.hit_rate = stats.total.hit_rate();
-  cache.repeat_hit_rate = stats.total.repeat_hit_rate();
+  KindStats total;
   for (const KindStats& kind : stats.kinds) {
     CacheKindSummary& row = cache.by_kind[std::string(kind.kind)];
     row.hits = number(kind.hits());
     row.misses = number(kind.misses);
     row.hit_rate = kind.hit_rate();
+    const auto known = KindNamed(kind.kind);
+    if (known && PolicyOf(*known).residence == Residence::kEverywhere) total += kind;
   }
+  cache.enabled = stats.enabled;
+  cache.mode = stats.mode;
+  cache.l1_hits = number(total.l1_hits);
+  cache.l2_hits = number(total.l2_hits);
+  cache.misses = number(total.misses);
+  cache.coalesced = number(total.coalesced);
+  cache.hit_rate = total.hit_rate();
+  cache.repeat_hit_rate = total.repeat_hit_rate();
+  cache.stale = number(total.stale);
+  cache.verified = number(total.verify_checked);
+  cache.mismatch = number(total.verify_mismatch + total.would_mismatch);
+  cache.would_hit = number(total.would_hit);
+  cache.l2.place = stats.l2.url;
+  cache.l2.reachable = stats.l2.reachable;
+  cache.l2.writes = number(total.l2_writes);
+  cache.l2.errors = number(stats.l2.errors);
+  cache.l2.degraded_seconds = std::chrono::duration<double>(stats.l2.degraded).count();
   return cache;
+}
+
+std::chrono::seconds OldestHit(const CacheStats& stats) {
+  std::chrono::seconds oldest{0};
+  for (const KindStats& kind : stats.kinds) {
+    const auto known = KindNamed(kind.kind);
+    if (known && PolicyOf(*known).residence == Residence::kEverywhere)
+      oldest = std::max(oldest, kind.oldest_hit);
+  }
+  return oldest;
 }
 
 // `status` empty: complete, or partial where there is any gap.
@@ -251,11 +341,11 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.api.retried = api.retried;
   s.api.resource_units = api.resource_units;
   s.api.peak_in_flight = http_.counters().peak_in_flight;
+  s.api.shared = static_cast<std::int64_t>(reads_.joined());
 
-  const CacheStats cache = cache_.Stats();
-  s.cache = SummariseCache(cache);
+  s.cache = SummariseCache(cache_stats_);
   s.oldest_datum_seconds = std::max<std::int64_t>(static_cast<std::int64_t>(s.duration_seconds),
-                                                  cache.total.oldest_hit.count());
+                                                  OldestHit(cache_stats_).count());
 
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

@@ -20,8 +20,10 @@ namespace spa {
 struct AuditOptions {
   AuditOptions() = default;
 
-  Config config;              // Checked; --sites, --max-sites and the like are already in it.
-  bool no_cache = false;      // Neither cache level nor coalescing, for the comparison run.
+  Config config;          // Checked; --sites, --max-sites and the like are already in it.
+  bool no_cache = false;  // Neither cache level nor coalescing, for the comparison run.
+  std::optional<std::chrono::seconds>
+      max_age;                             // What was remembered for longer is asked for again.
   std::chrono::seconds patience{15 * 60};  // Without progress, before a throttled run gives up.
   bool quiet = false;                      // No progress, no heartbeat.
 };

@@ -112,14 +112,14 @@ class Grammar {
         ->type_name("PERCENT");
     Path(audit->add_option("--record", flags_.record, "Keep every answer in this directory"));
     Path(audit->add_option("--replay", flags_.replay, "Take the answers from this directory"));
-    audit->add_option("--max-age", flags_.max_age, "Read again whatever is older")
+    audit->add_option("--max-age", flags_.max_age, "Ask again for whatever the cache has had for longer")
         ->type_name("DURATION");
     audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
         ->type_name("DURATION")
         ->capture_default_str();
     // What later versions deliver is taken, so that it can be refused by name, but not advertised.
     for (const char* name : {"--incremental", "--resume", "--dry-run", "--fail-on", "--record",
-                             "--replay", "--max-age"}) {
+                             "--replay"}) {
       audit->get_option(name)->group("");
     }
     Common(audit);

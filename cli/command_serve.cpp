@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cache/cache_manager.h"
+#include "cli/cache_options.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -22,22 +23,6 @@
 namespace spa {
 namespace {
 
-CacheManager::Options CacheOptionsOf(const CacheConfig& config) {
-  CacheManager::Options options;
-  options.mode = CacheModeNamed(config.mode).value_or(CacheMode::kReadWrite);
-  options.entries = static_cast<std::size_t>(config.local_cache_size);
-  options.l1_ttl = std::chrono::seconds(config.ttl);
-  options.l2 = config.l2 == "redis" ? config.redis_url : config.l2;
-  const RedisSecurityConfig& redis = config.redis_security;
-  options.security.tls = redis.use_tls;
-  options.security.ca_file = redis.tls_ca_path;
-  options.security.cert_file = redis.tls_cert_path;
-  options.security.key_file = redis.tls_key_path;
-  options.security.user = redis.acl_username;
-  options.security.password = redis.acl_username.empty() ? redis.redis_auth : redis.acl_password;
-  return options;
-}
-
 // Everything the server needs, in the order in which it is made.
 class Serving {
  public:
@@ -47,7 +32,7 @@ class Serving {
         concurrency_(io_, {config.concurrency.max_api_calls, 1, 1}),
         http_(io_, concurrency_,
               {config.tls_ca_file, config.graph.http_version, config.graph.user_agent}),
-        caches_(CacheOptionsOf(config.cache)) {
+        caches_(CacheOptionsOf(config)) {
     const AuthConfig& auth = config.auth;
     if (!auth.tenant_id.empty() && !auth.client_id.empty()) {
       TokenGate::Options options;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "cli/host_health.h"
 #include "cli/terminal.h"
 #include "core/auth/certificate.h"
 #include "core/auth/token_claims.h"
@@ -134,6 +135,16 @@ class NetworkChecks {
   Audiences audiences_;
 };
 
+// How the host did in the calls above.
+Check CheckHost(const HostHealth::Host& host) {
+  const Health& health = host.health;
+  std::string detail = fmt::format("{}: {} of {} calls answered, {:.0f} ms in the middle",
+                                   host.name, health.calls - health.failures, health.calls,
+                                   static_cast<double>(health.p50.count()) / 1000.0);
+  if (health.failures == 0) return Check("health", CheckState::kOk, std::move(detail));
+  return Check("health", CheckState::kWarning, std::move(detail), "last: " + health.last_error);
+}
+
 void CheckNetwork(const Config& config, Checks& checks) {
   asio::io_context io;
   ConcurrencyManager concurrency(io, {});
@@ -142,6 +153,8 @@ void CheckNetwork(const Config& config, Checks& checks) {
   options.http_version = config.graph.http_version;
   options.user_agent = config.graph.user_agent;
   HttpClient http(io, concurrency, options);
+  HostHealth hosts;
+  http.set_listener([&hosts](const HttpEnding& ending) { hosts.Heard(ending); });
   auto tokens = MakeTokenSource(config.auth, http);
   if (!tokens) {
     checks.emplace_back("credential", tokens.error());
@@ -152,6 +165,7 @@ void CheckNetwork(const Config& config, Checks& checks) {
   asio::co_spawn(io, network.Run(), [&](std::exception_ptr error) { failure = error; });
   io.run();
   if (failure) std::rethrow_exception(failure);
+  for (const HostHealth::Host& host : hosts.Hosts()) checks.push_back(CheckHost(host));
 }
 
 // False where the credential is known not to work.
@@ -191,6 +205,7 @@ std::vector<Check> RunDoctor(Result<LoadedConfig> loaded,
   }
   checks.push_back(CheckDatabase(database));
   checks.push_back(CheckDisk(database));
+  checks.push_back(CheckCache(loaded->config));
   return checks;
 }
 

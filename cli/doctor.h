@@ -62,5 +62,6 @@ Check CheckCertificateDates(std::string_view subject,
 
 Check CheckDatabase(const std::string& path);
 Check CheckDisk(const std::string& path);
+Check CheckCache(const Config& config);  // Asks the second level how it is.
 
 }  // namespace spa

@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <span>
 
+#include "cache/store_factory.h"
+#include "cli/cache_options.h"
 #include "cli/doctor.h"
-#include "core/store/audit_store.h"
 #include "core/sqlite.h"
+#include "core/store/audit_store.h"
 
 namespace spa {
 namespace {
@@ -158,6 +162,55 @@ Check CheckDatabase(const std::string& path) {
   if (verdict == "ok") return Check("database", CheckState::kOk, fmt::format("{} is sound", path));
   return Check("database", CheckState::kFailed, fmt::format("{} is damaged: {}", path, verdict),
                "restore it from a backup, or move it away and run a full audit");
+}
+
+namespace {
+
+Task<Result<StoreInfo>> AskStore(Store& store) {
+  Result<StoreInfo> info = Fail(ErrorCode::kUnreachable, "no answer");
+  const auto opened = co_await store.Open();
+  if (opened) {
+    info = co_await store.Info();
+  } else {
+    info = Fail(opened.error());
+  }
+  co_await store.Close();
+  co_return info;
+}
+
+}  // namespace
+
+// An audit goes on without its second level, so nothing here is more than a warning.
+Check CheckCache(const Config& config) {
+  const CacheManager::Options options = CacheOptionsOf(config);
+  if (!options.enabled) return Check("cache", CheckState::kSkipped, "switched off");
+  if (IsNoStore(options.l2)) return Check("cache", CheckState::kOk, "memory alone");
+  constexpr std::string_view kDisk = "disk:";
+  const std::string path = options.l2.substr(std::min(options.l2.size(), kDisk.size()));
+  std::error_code ignored;
+  if (options.l2.starts_with(kDisk) && !std::filesystem::exists(path, ignored)) {
+    return Check("cache", CheckState::kOk,
+                 fmt::format("{} is not there yet; the first audit makes it", path));
+  }
+  const auto warning = [](const Error& error) {
+    Check check("cache", error);
+    check.state = CheckState::kWarning;
+    return check;
+  };
+  asio::io_context io;
+  auto store = MakeStore(io.get_executor(), options.l2, options.store, options.security);
+  if (!store) return warning(store.error());
+  Result<StoreInfo> info = Fail(ErrorCode::kUnreachable, "no answer");
+  std::exception_ptr failure;
+  asio::co_spawn(io, AskStore(**store), [&](std::exception_ptr error, Result<StoreInfo> answer) {
+    failure = error;
+    if (!error) info = std::move(answer);
+  });
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  if (!info) return warning(info.error());
+  return Check("cache", CheckState::kOk,
+               fmt::format("{} answers, {} entries", info->place, info->entries));
 }
 
 Check CheckDisk(const std::string& path) {

@@ -33,7 +33,6 @@ Status CheckAvailable(const Flags& flags) {
   if (flags.dry_run) return NotAvailable("--dry-run");
   if (!flags.record.empty()) return NotAvailable("--record");
   if (!flags.replay.empty()) return NotAvailable("--replay");
-  if (!flags.max_age.empty()) return NotAvailable("--max-age");
   if (flags.fail_on != "none") return NotAvailable("--fail-on " + flags.fail_on);
   return {};
 }
@@ -103,6 +102,13 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   if (!patience) {
     return Fail(ErrorCode::kUsage, fmt::format("--patience \"{}\" is no duration", flags.patience),
                 "give a whole number with s, m, h or d, like 15m");
+  }
+  if (!flags.max_age.empty()) {
+    command.run.max_age = ParseDuration(flags.max_age);
+    if (!command.run.max_age) {
+      return Fail(ErrorCode::kUsage, fmt::format("--max-age \"{}\" is no duration", flags.max_age),
+                  "give a whole number with s, m, h or d, like 1h");
+    }
   }
   if (!flags.min_coverage.empty()) {
     command.min_coverage = Number<double>(flags.min_coverage);

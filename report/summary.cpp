@@ -39,7 +39,18 @@ Json CacheJson(const RunSummary::Cache& cache) {
           {"coalesced", cache.coalesced},
           {"hit_rate", Rounded(cache.hit_rate, 4)},
           {"repeat_hit_rate", Rounded(cache.repeat_hit_rate, 4)},
-          {"by_kind", std::move(kinds)}};
+          {"by_kind", std::move(kinds)},
+          {"stale", cache.stale},
+          {"mode", cache.mode},
+          {"verified", cache.verified},
+          {"mismatch", cache.mismatch},
+          {"would_hit", cache.would_hit},
+          {"l2",
+           {{"place", cache.l2.place},
+            {"reachable", cache.l2.reachable},
+            {"writes", cache.l2.writes},
+            {"errors", cache.l2.errors},
+            {"degraded_seconds", Rounded(cache.l2.degraded_seconds, 3)}}}};
 }
 
 Json CoverageJson(const RunSummary& summary) {
@@ -94,7 +105,8 @@ Json Document(const RunSummary& s) {
             {"throttled", s.api.throttled},
             {"retried", s.api.retried},
             {"resource_units", s.api.resource_units},
-            {"peak_in_flight", s.api.peak_in_flight}}},
+            {"peak_in_flight", s.api.peak_in_flight},
+            {"shared", s.api.shared}}},
           {"cache", CacheJson(s.cache)},
           {"coverage", CoverageJson(s)},
           {"scope_methods", std::move(methods)},

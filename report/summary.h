@@ -36,6 +36,7 @@ struct RunSummary {
     std::int64_t http_requests = 0, graph_requests = 0, sharepoint_requests = 0;
     std::int64_t token_requests = 0, batched = 0, throttled = 0, retried = 0;
     std::int64_t resource_units = 0, peak_in_flight = 0;
+    std::int64_t shared = 0;  // Reads that joined an identical one under way.
   } api;
 
   struct Cache {
@@ -43,6 +44,18 @@ struct RunSummary {
     std::int64_t l1_hits = 0, l2_hits = 0, misses = 0, coalesced = 0;
     double hit_rate = 0;
     double repeat_hit_rate = 0;  // Lookups of a key from its second use on.
+    std::int64_t stale = 0;      // Answers that stood in because none could be had.
+    std::string mode;            // "readwrite", …
+    // Hits loaded again to compare, and those that differed; in the mode observe: what would have
+    // been hits.
+    std::int64_t verified = 0, mismatch = 0, would_hit = 0;
+    struct SecondLevel {
+      SecondLevel() = default;
+      std::string place;  // The URL without its secrets; empty: none.
+      bool reachable = false;
+      std::int64_t writes = 0, errors = 0;
+      double degraded_seconds = 0;  // Out of reach, in all.
+    } l2;
     std::map<std::string, CacheKindSummary> by_kind;
   } cache;
 

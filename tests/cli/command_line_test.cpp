@@ -188,7 +188,6 @@ TEST_CASE("what this version cannot do is refused, not ignored") {
       {{"--dry-run"}, "--dry-run"},
       {{"--record", "d"}, "--record"},
       {{"--replay", "d"}, "--replay"},
-      {{"--max-age", "7d"}, "--max-age"},
       {{"--fail-on", "high"}, "--fail-on high"},
   }));
   Arguments line = {"audit"};

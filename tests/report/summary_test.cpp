@@ -54,9 +54,10 @@ TEST_CASE("The summary as JSON has the contract's keys in the contract's order")
   CHECK(keys(json["findings"]) == "critical high medium low info ");
   CHECK(keys(json["api"]) ==
         "http_requests graph_requests sharepoint_requests token_requests batched throttled retried "
-        "resource_units peak_in_flight ");
+        "resource_units peak_in_flight shared ");
   CHECK(keys(json["cache"]) ==
-        "enabled l1_hits l2_hits misses coalesced hit_rate repeat_hit_rate by_kind ");
+        "enabled l1_hits l2_hits misses coalesced hit_rate repeat_hit_rate by_kind stale mode "
+        "verified mismatch would_hit l2 ");
   CHECK(keys(json["cache"]["by_kind"]["group"]) == "hits misses hit_rate ");
   CHECK(keys(json["coverage"]) == "discovered read inherited skipped failed percent gaps ");
   CHECK(keys(json["coverage"]["gaps"][0]) == "object_url state reason ");
