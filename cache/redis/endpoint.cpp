@@ -74,8 +74,8 @@ Result<RedisHost> ParseHost(std::string_view text, RedisLayout layout) {
   if (has_port) {
     const auto number = Number<std::uint16_t>(port);
     if (!number || *number == 0) {
-      return Bad(fmt::format("has a port that is not a number from 1 to 65535, at host {}",
-                             host.host));
+      return Bad(
+          fmt::format("has a port that is not a number from 1 to 65535, at host {}", host.host));
     }
     host.port = *number;
   }
@@ -85,7 +85,8 @@ Result<RedisHost> ParseHost(std::string_view text, RedisLayout layout) {
 }  // namespace
 
 std::string RedisHost::Name() const {
-  return fmt::format(host.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}", host, port);
+  const bool bare = host.find(':') == std::string::npos;
+  return bare ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
 }
 
 bool RedisHost::loopback() const {
@@ -132,29 +133,25 @@ Result<RedisEndpoint> ParseRedisUrl(std::string_view url, const StoreSecurity& s
   if (!known) {
     return Bad("does not begin with redis://, rediss://, redis+ring:// or redis+cluster://");
   }
-  endpoint.ca_path = security.tls_ca_path;
-  endpoint.cert_path = security.tls_cert_path;
-  endpoint.key_path = security.tls_key_path;
-  endpoint.user = security.acl_username;
-  endpoint.password = endpoint.user.empty() ? security.redis_auth : security.acl_password;
+  endpoint.ca_file = security.ca_file;
+  endpoint.cert_file = security.cert_file;
+  endpoint.key_file = security.key_file;
 
   // What is before the last "@" is user and password; nothing of it may reach a message.
   if (const auto at = url.rfind('@'); at != std::string_view::npos) {
     const std::string_view who = url.substr(0, at);
     const auto colon = who.find(':');
-    if (colon == std::string_view::npos) {
-      endpoint.user = UrlDecode(who);
-    } else {
-      endpoint.user = UrlDecode(who.substr(0, colon));
+    endpoint.user = UrlDecode(who.substr(0, colon));
+    if (colon != std::string_view::npos)
       endpoint.password = Secret(UrlDecode(who.substr(colon + 1)));
-    }
-    if (endpoint.user == "default") endpoint.user.clear();
-    if (colon == std::string_view::npos && endpoint.user.empty()) {
-      endpoint.password = security.redis_auth;
-    } else if (colon == std::string_view::npos) {
-      endpoint.password = security.acl_password;
-    }
     url.remove_prefix(at + 1);
+  }
+  if (!security.user.empty()) endpoint.user = security.user;
+  if (!security.password.empty()) endpoint.password = security.password;
+  if (endpoint.user == "default") endpoint.user.clear();
+  if (!endpoint.user.empty() && endpoint.password.empty()) {
+    return Fail(ErrorCode::kUsage, "a Redis user is named, but no password is given",
+                "set acl_password, best as env:NAME or file:PATH");
   }
   if (const auto question = url.find('?'); question != std::string_view::npos) {
     const std::string_view option = url.substr(question + 1);
@@ -162,7 +159,7 @@ Result<RedisEndpoint> ParseRedisUrl(std::string_view url, const StoreSecurity& s
     endpoint.tls = endpoint.tls || option == "tls=1";
     url = url.substr(0, question);
   }
-  if (security.use_tls) endpoint.tls = true;
+  if (security.tls) endpoint.tls = true;
   if (const auto slash = url.find('/'); slash != std::string_view::npos) {
     const std::string_view db = url.substr(slash + 1);
     url = url.substr(0, slash);
@@ -189,7 +186,7 @@ Result<RedisEndpoint> ParseRedisUrl(std::string_view url, const StoreSecurity& s
   if (endpoint.layout == RedisLayout::kSingle && endpoint.hosts.size() > 1) {
     return Bad("names several hosts; use redis+ring:// or redis+cluster://");
   }
-  if (endpoint.cert_path.empty() != endpoint.key_path.empty()) {
+  if (endpoint.cert_file.empty() != endpoint.key_file.empty()) {
     return Fail(ErrorCode::kUsage, "a TLS client certificate and its key go together",
                 "set both tls_cert_path and tls_key_path, or none");
   }

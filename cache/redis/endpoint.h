@@ -6,8 +6,8 @@
 //   redis+cluster://host[:port],…[?tls=1]             a Redis Cluster, found from any of these
 //
 // The port is 6379 where none is given; IPv6 addresses stand in brackets; user and password are
-// percent-encoded. `?tls=1` is for all schemes. A ring node may carry a weight: host:port*2. What
-// the URL says about user and password goes before the options; TLS is on if either asks for it.
+// percent-encoded. `?tls=1` is for all schemes. A ring node may carry a weight: host:port*2. User
+// and password of the options go before those of the URL; TLS is on if either asks for it.
 //
 // Plain text to a host elsewhere is possible, because some networks are private; but it is an error
 // finding of `cache security check` (cache/redis/security.h), which then exits with 5.
@@ -32,9 +32,9 @@ struct RedisHost {
   RedisHost(std::string host, std::uint16_t port) : host(std::move(host)), port(port) {}
   std::string host;
   std::uint16_t port = 6379;
-  double weight = 1;          // In a ring.
-  std::string Name() const;   // "host:port", "[::1]:port"
-  bool loopback() const;      // localhost, 127.0.0.0/8, ::1
+  double weight = 1;         // In a ring.
+  std::string Name() const;  // "host:port", "[::1]:port"
+  bool loopback() const;     // localhost, 127.0.0.0/8, ::1
 };
 
 struct RedisEndpoint {
@@ -43,7 +43,7 @@ struct RedisEndpoint {
   std::vector<RedisHost> hosts;  // At least one.
   int db = 0;
   bool tls = false;
-  std::string ca_path, cert_path, key_path;
+  std::string ca_file, cert_file, key_file;
   std::string user;  // Empty: the default user.
   Secret password;   // Empty: none.
 

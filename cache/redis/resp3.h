@@ -57,9 +57,9 @@ class RespParser {
  public:
   struct Limits {
     Limits() = default;
-    std::size_t depth = 16;                      // aggregates within each other
-    std::size_t line = std::size_t{64} << 10;    // bytes
-    std::size_t text = std::size_t{64} << 20;    // bytes of the strings of one value
+    std::size_t depth = 16;                       // aggregates within each other
+    std::size_t line = std::size_t{64} << 10;     // bytes
+    std::size_t text = std::size_t{64} << 20;     // bytes of the strings of one value
     std::size_t elements = std::size_t{1} << 20;  // of one value, all levels together
   };
 
@@ -91,7 +91,7 @@ class RespParser {
   std::size_t searched_ = 0;  // No line ends before here.
   std::vector<Frame> open_;
   std::size_t elements_ = 0, text_bytes_ = 0;  // Of the value that is coming.
-  std::optional<std::size_t> text_length_;  // Of the string whose bytes are coming.
+  std::optional<std::size_t> text_length_;     // Of the string whose bytes are coming.
   char text_kind_ = 0;
   std::string fault_;
 };

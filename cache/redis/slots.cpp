@@ -78,7 +78,8 @@ std::optional<Redirect> Redirect::Read(std::string_view error, const RedisHost& 
   }
   const auto space = error.find(' ');
   const auto colon = error.rfind(':');
-  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) return {};
+  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space)
+    return {};
   const auto slot = Number<std::uint16_t>(error.substr(0, space));
   const auto port = Number<std::uint16_t>(error.substr(colon + 1));
   if (!slot || *slot >= kRedisSlots || !port || *port == 0) return {};
