@@ -100,8 +100,11 @@ class RedisStore final : public Store {
       const std::string wire = ToWire(put.key), ttl = Ttl(put.expires);
       const std::string_view arguments[] = {put.envelope, ttl, NameOf(when),
                                             std::string_view(fence).substr(kFenceOffset)};
+      const std::string fresh = NewOf(wire);
       commands.push_back(RedisCommand::Script(RedisScript::kPut, wire,
-                                              {wire, LeaseOf(wire), FenceKeyOf(wire)}, arguments));
+                                              {wire, LeaseOf(wire), FenceKeyOf(wire), fresh},
+                                              arguments)
+                             .Moving(fresh, wire));
     }
     AddIndexes(puts, commands);
     const std::size_t values = puts.size();
@@ -117,17 +120,18 @@ class RedisStore final : public Store {
   }
 
   Task<Result<std::size_t>> Erase(std::vector<std::string> keys) override {
+    // The lease first: whoever gets one after that loads what is true after the erase.
     std::vector<RedisCommand> commands;
     for (const std::string& key : keys) {
-      const std::string wire = ToWire(key);
-      commands.push_back(
-          RedisCommand::Script(RedisScript::kErase, wire, {wire, LeaseOf(wire)}, {}));
+      const std::string wire = ToWire(key), lease = LeaseOf(wire);
+      commands.emplace_back(wire, std::initializer_list<std::string_view>{"UNLINK", lease});
+      commands.emplace_back(wire, std::initializer_list<std::string_view>{"UNLINK", wire});
     }
     RedisAnswers answers = co_await nodes_.Ask(std::move(commands));
     std::size_t erased = 0;
-    for (const auto& answer : answers) {
-      if (!answer) co_return tl::unexpected(answer.error());
-      erased += static_cast<std::size_t>(answer->integer);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (!answers[i]) co_return tl::unexpected(answers[i].error());
+      if (i % 2 == 1) erased += static_cast<std::size_t>(answers[i]->integer);
     }
     co_return erased;
   }
@@ -172,8 +176,10 @@ class RedisStore final : public Store {
                       ttl = Ttl(put.expires);
     const std::string_view arguments[] = {put.envelope, ttl, fence};
     std::vector<RedisCommand> commands;
+    const std::string fresh = NewOf(wire);
     commands.push_back(
-        RedisCommand::Script(RedisScript::kFill, wire, {wire, LeaseOf(wire)}, arguments));
+        RedisCommand::Script(RedisScript::kFill, wire, {LeaseOf(wire), fresh}, arguments)
+            .Moving(fresh, wire));
     std::vector<StorePut> puts;
     put.key = lease.key;
     puts.push_back(std::move(put));
@@ -261,7 +267,10 @@ class RedisStore final : public Store {
     const std::string ttl =
         std::to_string(std::max<std::int64_t>(left->integer, kStampStays.count()));
     const std::string_view arguments[] = {text, ttl};
-    RedisCommand command = RedisCommand::Script(RedisScript::kStamp, stamp, {stamp}, arguments);
+    const std::string fresh = stamp + ":new";
+    RedisCommand command =
+        RedisCommand::Script(RedisScript::kStamp, stamp, {stamp, fresh}, arguments)
+            .Moving(fresh, stamp);
     auto answer = co_await nodes_.AskOne(std::move(command));
     if (!answer) co_return tl::unexpected(answer.error());
     co_return Result<void>();
@@ -400,6 +409,7 @@ class RedisStore final : public Store {
     return std::string(kPrefix).append(rest);
   }
   static std::string LeaseOf(std::string_view wire) { return fmt::format("{{{}}}:lease", wire); }
+  static std::string NewOf(std::string_view wire) { return fmt::format("{{{}}}:new", wire); }
   static std::string FenceKeyOf(std::string_view wire) { return fmt::format("{{{}}}:fence", wire); }
   std::string OfTag(std::string_view what, const Tag& tag) const {
     return fmt::format("{{{}{}{}={}}}", prefix_, what, UrlEncode(tag.index), UrlEncode(tag.value));
@@ -494,7 +504,7 @@ class RedisStore final : public Store {
     for (const std::string& key : wire.keys) {
       if (auto ours = FromWire(key)) {
         change.keys.push_back(std::move(*ours));
-      } else if (IsOfTag(Inner(key), "stamp:")) {
+      } else if (key.ends_with('}') && IsOfTag(Inner(key), "stamp:")) {
         change.everything = true;
       }
     }

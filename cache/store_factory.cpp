@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "cache/disk_store.h"
+#include "cache/redis_store.h"
 
 namespace spa {
 namespace {
@@ -29,6 +30,9 @@ Registry& Registered() {
   static Registry registry;
   static const bool built_in = [] {
     registry.factories.emplace("disk", MakeDisk);
+    for (const char* scheme : {"redis", "rediss", "redis+ring", "redis+cluster"}) {
+      registry.factories.emplace(scheme, MakeRedisStore);
+    }
     return true;
   }();
   (void)built_in;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
@@ -27,6 +26,20 @@ constexpr auto kFirstPause = std::chrono::milliseconds(50);
 constexpr auto kLongestPause = std::chrono::milliseconds(1000);
 constexpr int kSilence = 4;  // timeouts without a byte, then the connection is given up
 
+// Who waits, its type erased. (any_completion_handler of Boost 1.81 wraps itself without end.)
+struct Waiter {
+  virtual ~Waiter() = default;
+  virtual void Resume(const asio::any_io_executor& executor) = 0;
+};
+template <class Handler>
+struct WaiterOf final : Waiter {
+  explicit WaiterOf(Handler handler) : handler(std::move(handler)) {}
+  void Resume(const asio::any_io_executor& executor) override {
+    asio::post(executor, std::move(handler));
+  }
+  Handler handler;
+};
+
 // Some calls that left together, until they are answered.
 struct Request {
   Request(std::size_t expected, Steady::time_point started) : expected(expected), started(started) {
@@ -37,10 +50,10 @@ struct Request {
   std::vector<Resp> answers;
   bool done = false;             // The caller has, or will get, what it waits for.
   std::optional<Error> failure;  // Set: no answers.
-  asio::any_completion_handler<void()> waiter;
+  std::unique_ptr<Waiter> waiter;
 
   void Wake(const asio::any_io_executor& executor) {
-    if (waiter) asio::post(executor, std::exchange(waiter, nullptr));
+    if (const auto woken = std::move(waiter)) woken->Resume(executor);
   }
 };
 
@@ -578,15 +591,17 @@ Task<Result<std::vector<Resp>>> RedisConnection::Call(RedisBatch batch) {
   core->pending.push_back(request);
   if (core->writer_sleeps) core->to_write.cancel();
   if (core->deadline_sleeps) core->deadline.cancel();
+  // By reference: g++ 12 destroys what a lambda here owns twice.
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [request, executor = core->executor](auto handler) {
+      [&request, &core](auto handler) {
         auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected()) {
-          slot.assign([weak = std::weak_ptr<Request>(request), executor](asio::cancellation_type) {
+          slot.assign([weak = std::weak_ptr<Request>(request),
+                       executor = core->executor](asio::cancellation_type) {
             if (const auto left = weak.lock()) left->Wake(executor);
           });
         }
-        request->waiter = std::move(handler);
+        request->waiter = std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler));
       },
       asio::use_awaitable);
   if (!request->done) throw boost::system::system_error(asio::error::operation_aborted);

@@ -50,6 +50,12 @@ RedisCommand RedisCommand::Script(RedisScript script, std::string key,
   return command;
 }
 
+RedisCommand RedisCommand::Moving(std::string from, std::string to) && {
+  move_from = std::move(from);
+  move_to = std::move(to);
+  return std::move(*this);
+}
+
 RedisNodes::RedisNodes(asio::any_io_executor executor, RedisEndpoint endpoint, RedisOptions options,
                        RedisConnection::Listener listener)
     : executor_(std::move(executor)),
@@ -182,12 +188,39 @@ Task<Result<std::vector<Resp>>> RedisNodes::Send(std::size_t node,
       batch.AddEncoded(command->bytes);
       continue;
     }
+    const bool moves = !command->move_to.empty();
+    if (moves) batch.Add({"MULTI"});
     const auto script = static_cast<std::size_t>(*command->script);
     batch.bytes += fmt::format("*{}\r\n$7\r\nEVALSHA\r\n", command->words + 2);
     AppendWord(batch.bytes, script < ids.size() ? ids[script] : std::string());
     batch.AddEncoded(command->bytes);
+    if (!moves) continue;
+    batch.Add({"RENAME", command->move_from, command->move_to});
+    batch.Add({"EXEC"});
   }
-  co_return co_await to.Call(std::move(batch));
+  auto came = co_await to.Call(std::move(batch));
+  if (!came) co_return came;
+  std::vector<Resp> answers;
+  std::size_t at = 0;
+  for (const RedisCommand* command : commands) {
+    if (ask) ++at;
+    if (!command->script || command->move_to.empty()) {
+      answers.push_back(std::move((*came)[at++]));
+      continue;
+    }
+    // MULTI, the script, RENAME, EXEC. What kept it from being queued says more than EXEC's error.
+    Resp& queued = (*came)[at + 1];
+    Resp& done = (*came)[at + 3];
+    if (queued.IsError()) {
+      answers.push_back(std::move(queued));
+    } else if (!done.items.empty()) {
+      answers.push_back(std::move(done.items.front()));
+    } else {
+      answers.push_back(std::move(done));
+    }
+    at += 4;
+  }
+  co_return answers;
 }
 
 // `answer` is what the server said at first: follows redirects, loads a script that is not there,

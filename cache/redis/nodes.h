@@ -32,10 +32,15 @@ struct RedisCommand {
   std::string bytes;  // Encoded; of a script: what follows its name.
   std::optional<RedisScript> script;
   std::size_t words = 0;  // In `bytes`, of a script.
+  // Of a script that leaves what it wrote under one key, to be moved to another in the same step;
+  // where it left nothing, nothing moves. The server tells a script's own writes back to its caller
+  // in spite of NOLOOP, but not a plain command's; hence the RENAME.
+  std::string move_from, move_to;
   // `keys` and `arguments` of a script.
   static RedisCommand Script(RedisScript script, std::string key,
                              std::initializer_list<std::string_view> keys,
                              std::span<const std::string_view> arguments);
+  RedisCommand Moving(std::string from, std::string to) &&;
 };
 
 using RedisAnswers = std::vector<Result<Resp>>;

@@ -24,7 +24,7 @@ local function Sealed(envelope, fence)
 end
 )lua";
 
-// K, lease, fence; envelope, milliseconds to live, when, fence as it stands in an envelope.
+// K, lease, fence, new; envelope, milliseconds to live, when, fence as it stands in an envelope.
 // The new fence, or null where `when` did not hold.
 constexpr char kPut[] = R"lua(
 local when = ARGV[3]
@@ -38,17 +38,11 @@ local ttl = tonumber(ARGV[2])
 local fence = NextFence(KEYS[3], math.max(ttl, 0))
 redis.call('UNLINK', KEYS[2])
 if ttl > 0 then
-  redis.call('SET', KEYS[1], Sealed(ARGV[1], fence), 'PX', ARGV[2])
+  redis.call('SET', KEYS[4], Sealed(ARGV[1], fence), 'PX', ARGV[2])
 else
   redis.call('UNLINK', KEYS[1])
 end
 return fence
-)lua";
-
-// K, lease. How many values were there.
-constexpr char kErase[] = R"lua(
-redis.call('UNLINK', KEYS[2])
-return redis.call('UNLINK', KEYS[1])
 )lua";
 
 // K, lease, fence; milliseconds. The envelope; or the milliseconds another's lease has left; or
@@ -69,12 +63,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 )lua";
 
-// K, lease; envelope, milliseconds to live, fence. 1, or 0: the lease is lost.
+// lease, new; envelope, milliseconds to live, fence. 1, or 0: the lease is lost.
 constexpr char kFill[] = R"lua(
-if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
-redis.call('UNLINK', KEYS[2])
+if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
+redis.call('UNLINK', KEYS[1])
 if tonumber(ARGV[2]) > 0 then
-  redis.call('SET', KEYS[1], Sealed(ARGV[1], tonumber(ARGV[3])), 'PX', ARGV[2])
+  redis.call('SET', KEYS[2], Sealed(ARGV[1], tonumber(ARGV[3])), 'PX', ARGV[2])
 end
 return 1
 )lua";
@@ -99,11 +93,12 @@ if ttl > redis.call('PTTL', KEYS[1]) then redis.call('PEXPIRE', KEYS[1], Text(tt
 return 1
 )lua";
 
-// the stamp of a tag; milliseconds since the epoch, milliseconds to live. It only moves forward.
+// the stamp of a tag, new; milliseconds since the epoch, milliseconds to live. It only moves
+// forward.
 constexpr char kStamp[] = R"lua(
 local old = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
 if tonumber(ARGV[1]) <= old then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
@@ -113,8 +108,8 @@ std::string With(const char* script) { return std::string(kShared) + script; }
 
 const std::array<std::string, kRedisScripts>& RedisScriptSources() {
   static const std::array<std::string, kRedisScripts> sources = {
-      With(kPut),  With(kErase),   With(kAcquire), With(kRenew),
-      With(kFill), With(kRelease), With(kIndex),   With(kStamp)};
+      With(kPut),     With(kAcquire), With(kRenew), With(kFill),
+      With(kRelease), With(kIndex),   With(kStamp)};
   return sources;
 }
 

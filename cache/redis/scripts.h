@@ -4,6 +4,8 @@
 //   K           the envelope, under the key's own text
 //   {K}:lease   the fence of who may fill it; ends by itself
 //   {K}:fence   the last fence that was given out
+//   {K}:new     the envelope that a script wrote, until it is moved to K in the same transaction:
+//               NOLOOP does not cover what a script writes
 //
 // A fence is the server's clock in microseconds, or one more than the last where the clock has not
 // moved on (or went back). So fences keep rising when {K}:fence has expired, and also when a
@@ -17,8 +19,8 @@
 
 namespace spa {
 
-enum class RedisScript { kPut, kErase, kAcquire, kRenew, kFill, kRelease, kIndex, kStamp };
-inline constexpr std::size_t kRedisScripts = 8;
+enum class RedisScript { kPut, kAcquire, kRenew, kFill, kRelease, kIndex, kStamp };
+inline constexpr std::size_t kRedisScripts = 7;
 
 // Their sources, in the order of RedisScript. Keys and arguments are told beside each.
 const std::array<std::string, kRedisScripts>& RedisScriptSources();
@@ -26,7 +28,8 @@ const std::array<std::string, kRedisScripts>& RedisScriptSources();
 // What a Redis user needs, and no more: for ACL SETUSER (Redis 7). A test runs the store with it.
 inline constexpr char kRedisAcl[] =
     "resetkeys ~sharepoint_audit:* ~{sharepoint_audit:* resetchannels -@all "
-    "+hello +ping +client|tracking +script|load +evalsha +get +set +strlen +unlink +scan +time "
+    "+hello +ping +client|tracking +script|load +evalsha +multi +exec +rename +get +set +strlen "
+    "+unlink +scan +time "
     "+pttl +pexpire +zadd +zrem +zscan +zremrangebyscore +hincrby +hgetall +cluster|slots +asking "
     "+acl|whoami +acl|dryrun";
 

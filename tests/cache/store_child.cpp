@@ -12,6 +12,7 @@
 
 #include "cache/disk_store.h"
 #include "cache/envelope.h"
+#include "cache/redis_store.h"
 #include "tests/cache/cache_testing.h"
 
 namespace spa {
@@ -29,6 +30,19 @@ std::unique_ptr<Store> MakeStoreOf(asio::io_context& io, const std::string& url)
   options.timeout = seconds(30);
   if (url.starts_with("disk:")) {
     return std::make_unique<DiskStore>(io.get_executor(), url.substr(5), options);
+  }
+  if (url.starts_with("redis")) {
+    const auto told = [](const char* name) {
+      const char* value = std::getenv(name);
+      return std::string(value ? value : "");
+    };
+    StoreSecurity security;
+    security.user = told("STORE_CHILD_USER");
+    security.password = Secret(told("STORE_CHILD_PASSWORD"));
+    security.ca_file = told("STORE_CHILD_CA");
+    security.cert_file = told("STORE_CHILD_CERT");
+    security.key_file = told("STORE_CHILD_KEY");
+    return MakeRedisStore(io.get_executor(), url, options, security).value();
   }
   std::fprintf(stderr, "store_child: what is %s?\n", url.c_str());
   std::exit(2);

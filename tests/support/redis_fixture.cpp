@@ -130,19 +130,20 @@ Resp Exchange(Stream& stream, const std::vector<std::vector<std::string>>& comma
 }  // namespace
 
 RedisCertificates::RedisCertificates() {
-  static const Folder folder;
+  const auto made = std::make_shared<Folder>();
+  folder = made;
   const Key ca_key(EVP_EC_gen("P-256"), EVP_PKEY_free), server(EVP_EC_gen("P-256"), EVP_PKEY_free),
       client(EVP_EC_gen("P-256"), EVP_PKEY_free);
   const Cert authority = MakeCert("test CA", ca_key.get(), nullptr, ca_key.get(), 1);
-  ca = WriteCert(folder.path / "ca.pem", authority.get());
-  server_cert = WriteCert(
-      folder.path / "server.pem",
-      MakeCert("test server", server.get(), authority.get(), ca_key.get(), 2).get());
-  server_key = WriteKey(folder.path / "server.key", server.get());
-  client_cert = WriteCert(
-      folder.path / "client.pem",
-      MakeCert("test client", client.get(), authority.get(), ca_key.get(), 3).get());
-  client_key = WriteKey(folder.path / "client.key", client.get());
+  ca = WriteCert(made->path / "ca.pem", authority.get());
+  server_cert =
+      WriteCert(made->path / "server.pem",
+                MakeCert("test server", server.get(), authority.get(), ca_key.get(), 2).get());
+  server_key = WriteKey(made->path / "server.key", server.get());
+  client_cert =
+      WriteCert(made->path / "client.pem",
+                MakeCert("test client", client.get(), authority.get(), ca_key.get(), 3).get());
+  client_key = WriteKey(made->path / "client.key", client.get());
 }
 
 const RedisCertificates& TestCertificates() {
@@ -186,17 +187,23 @@ StoreSecurity RedisServer::security() const {
 }
 
 void RedisServer::Start() {
-  std::vector<std::string> words = {"redis-server", "--bind", "127.0.0.1", "--dir",
-                                    folder_.string(), "--save", "", "--appendonly", "no",
-                                    "--daemonize", "no", "--loglevel", "warning", "--logfile",
-                                    (folder_ / "log").string()};
+  std::vector<std::string> words = {
+      "redis-server", "--bind",     "127.0.0.1",    "--dir",     folder_.string(),
+      "--save",       "",           "--appendonly", "no",        "--daemonize",
+      "no",           "--loglevel", "warning",      "--logfile", (folder_ / "log").string()};
   const std::string port = std::to_string(port_);
   if (setup_.tls) {
     const RedisCertificates& certificates = TestCertificates();
-    const std::initializer_list<std::string> more = {"--port", "0", "--tls-port", port,
-                                                     "--tls-cert-file", certificates.server_cert,
-                                                     "--tls-key-file", certificates.server_key,
-                                                     "--tls-ca-cert-file", certificates.ca};
+    const std::initializer_list<std::string> more = {"--port",
+                                                     "0",
+                                                     "--tls-port",
+                                                     port,
+                                                     "--tls-cert-file",
+                                                     certificates.server_cert,
+                                                     "--tls-key-file",
+                                                     certificates.server_key,
+                                                     "--tls-ca-cert-file",
+                                                     certificates.ca};
     words.insert(words.end(), more);
   } else {
     words.insert(words.end(), {"--port", port});

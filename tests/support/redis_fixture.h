@@ -1,5 +1,6 @@
-// Real Redis servers for tests: redis-server processes on free loopback ports, in a folder that goes
-// away with them, without persistence. They end with their owner, and with the test process, too.
+// Real Redis servers for tests: redis-server processes on free loopback ports, in a folder that
+// goes away with them, without persistence. They end with their owner, and with the test process,
+// too.
 //
 // Threads: one at a time.
 // Errors: a server that does not start throws std::runtime_error.
@@ -23,17 +24,19 @@ inline constexpr char kRedisUser[] = "auditor";
 // What a server is to be. All by default: plain text, no password.
 struct RedisSetup {
   RedisSetup() = default;
-  bool password = false;   // requirepass kRedisPassword
-  bool tls = false;        // Certificates from a CA of our own; clients must show one, too.
-  std::string acl;         // The rights of kRedisUser; empty: there is no such user.
+  bool password = false;  // requirepass kRedisPassword
+  bool tls = false;       // Certificates from a CA of our own; clients must show one, too.
+  std::string acl;        // The rights of kRedisUser; empty: there is no such user.
   bool cluster = false;
   std::vector<std::string> more;  // Further arguments of redis-server.
 };
 
-// Made once a process: a CA, a server's and a client's certificate, PEM, for 127.0.0.1 and localhost.
+// Made once a process: a CA, a server's and a client's certificate, PEM, for 127.0.0.1 and
+// localhost.
 struct RedisCertificates {
   RedisCertificates();
   std::string ca, server_cert, server_key, client_cert, client_key;  // Paths.
+  std::shared_ptr<void> folder;
 };
 const RedisCertificates& TestCertificates();
 

@@ -1,0 +1,277 @@
+// RedisStore over real servers, beyond the contract that all stores share.
+#include <set>
+
+#include "cache/redis/scripts.h"
+#include "tests/cache/redis_testing.h"
+
+namespace spa::testing {
+namespace {
+
+TEST_CASE("Others' writes, expiries and flushes are heard, own ones are not",
+          "[cache][redis][S3-74]") {
+  RedisServer server;
+  asio::io_context io;
+  const auto mine = MakeStoreAt(io, server.url()), other = MakeStoreAt(io, server.url());
+  std::vector<std::string> heard;
+  int everything = 0;
+  mine->Watch([&](const StoreChange& change) {
+    heard.insert(heard.end(), change.keys.begin(), change.keys.end());
+    everything += change.everything ? 1 : 0;
+  });
+  RunOver(io, {mine.get(), other.get()}, [&]() -> Task<void> {
+    REQUIRE(co_await mine->Open());
+    REQUIRE(co_await other->Open());
+    REQUIRE(mine->watching());
+
+    co_await PutOne(*mine, MakePut(TestKey("own"), "x"));
+    co_await PutOne(*other, MakePut(TestKey("theirs"), "x", 100ms));
+    co_await Eventually([&] { return !heard.empty(); });
+    CHECK(heard.front() == TestKey("theirs"));
+
+    heard.clear();
+    server.Ask({"DEBUG", "SLEEP", "0"});
+    co_await Eventually([&] {
+      server.Ask({"GET", TestKey("theirs")});  // Looked at, it expires.
+      return !heard.empty();
+    });
+    CHECK(heard.front() == TestKey("theirs"));
+
+    CHECK(everything == 0);
+    const Tag tag("site", "hr");
+    CHECK(co_await mine->Stamp(tag, std::chrono::system_clock::now()));
+    CHECK(co_await GetOne(*mine, TestKey("own")) == "x");
+    CHECK(everything == 0);
+    CHECK(co_await other->Stamp(tag, std::chrono::system_clock::now() + 1s));
+    co_await Eventually([&] { return everything == 1; });
+
+    server.Ask({"FLUSHALL"});
+    co_await Eventually([&] { return everything == 2; });
+  });
+}
+
+TEST_CASE("What the store never does to a Redis that others use, too",
+          "[cache][redis][S1-07][S3-16]") {
+  RedisServer server;
+  asio::io_context io;
+  const auto store = MakeStoreAt(io, server.url());
+  RunOver(io, {store.get()}, [&]() -> Task<void> {
+    REQUIRE(co_await store->Open());
+    server.Ask({"SET", "foreign", "1"});
+    server.Ask({"SET", "sharepoint_audit:blue:user:1:x", "of another namespace"});
+    std::vector<StorePut> puts;
+    for (int i = 0; i < 100; ++i) puts.push_back(MakePut(TestKey(std::to_string(i)), "x"));
+    REQUIRE(co_await store->Put(std::move(puts)));
+
+    std::set<std::string> found;
+    std::string cursor;
+    do {
+      auto page = co_await store->Scan(Glob(TestKey("1*")), cursor);
+      REQUIRE(page);
+      found.insert(page->keys.begin(), page->keys.end());
+      cursor = page->cursor;
+    } while (!cursor.empty());
+    CHECK(found.size() == 11);
+
+    auto info = co_await store->Info();
+    REQUIRE(info);
+    CHECK(info->entries == 100);
+    CHECK(info->bytes > 10'000);
+    CHECK(info->kind == "redis");
+    CHECK(info->place == server.url());
+    CHECK(info->version.starts_with("7."));
+
+    auto held = co_await store->Acquire(TestKey("new"), 60s);
+    REQUIRE(held);
+    REQUIRE(co_await store->Clear());
+    StorePut late = MakePut(TestKey("new"), "old");
+    auto filled = co_await store->Fill(*held->lease, std::move(late));
+    CHECK_FALSE(filled.value());
+    CHECK_FALSE(co_await GetOne(*store, TestKey("5")));
+    CHECK(server.Ask({"GET", "foreign"}).text == "1");
+    CHECK(server.Ask({"EXISTS", "sharepoint_audit:blue:user:1:x"}).integer == 1);
+
+    const std::string commands = server.Ask({"INFO", "commandstats"}).text;
+    for (const char* never : {"cmdstat_keys", "cmdstat_flush", "cmdstat_eval:"}) {
+      CHECK(commands.find(never) == std::string::npos);
+    }
+  });
+}
+
+TEST_CASE("No connection of ours is left after Close", "[cache][redis][S1-20][S3-65]") {
+  RedisServer server;
+  asio::io_context io;
+  const auto store = MakeStoreAt(io, server.url());
+  RunOver(io, {}, [&]() -> Task<void> {
+    REQUIRE(co_await store->Open());
+    co_await PutOne(*store, MakePut(TestKey("k"), "x"));
+    const std::string during = server.Ask({"CLIENT", "LIST"}).text;
+    const auto first = during.find("name=sharepoint-audit");
+    CHECK(first != std::string::npos);
+    CHECK(during.find("name=sharepoint-audit", first + 1) == std::string::npos);
+    co_await store->Close();
+    CHECK(co_await GetOne(*store, TestKey("k")) == "!the cache's connection to Redis is closed");
+  });
+  RunOver(io, {}, [&]() -> Task<void> {
+    co_await Eventually([&] {
+      return server.Ask({"CLIENT", "LIST"}).text.find("name=sharepoint-audit") == std::string::npos;
+    });
+  });
+}
+
+TEST_CASE("The least rights are enough for all the store does, and for no more",
+          "[cache][redis][S1-37][S1-39]") {
+  RedisSetup setup;
+  setup.tls = true;
+  setup.acl = kRedisAcl;
+  RedisServer server(setup);
+  asio::io_context io;
+  const auto store = MakeStoreAt(io, server.url(), server.security());
+  RunOver(io, {store.get()}, [&]() -> Task<void> {
+    const Status opened = co_await store->Open();
+    if (!opened) FAIL(opened.error().message);
+    CHECK(store->watching());
+    const Tag tag("site", "hr");
+    StorePut put = MakePut(TestKey("k"), "x");
+    put.tags.push_back(tag);
+    std::vector<StorePut> puts;
+    puts.push_back(std::move(put));
+    auto stored = co_await store->Put(std::move(puts));
+    if (!stored) {
+      for (const Resp& field : server.Ask({"ACL", "LOG"}).items.at(0).items)
+        UNSCOPED_INFO(field.text);
+      FAIL(stored.error().message);
+    }
+    CHECK(co_await GetOne(*store, TestKey("k")) == "x");
+    auto tagged = co_await store->Tagged(tag);
+    CHECK(tagged.value().size() == 1);
+    CHECK(co_await store->Stamp(tag, std::chrono::system_clock::now()));
+    std::vector<Tag> tags{tag};
+    CHECK((co_await store->Stamps(std::move(tags))).value().front() > CacheTime{});
+    std::vector<std::string> keys{TestKey("k")};
+    CHECK(co_await store->Untag(tag, keys));
+    auto held = co_await store->Acquire(TestKey("new"), 60s);
+    REQUIRE(held);
+    CHECK((co_await store->Renew(*held->lease, 60s)).value());
+    StorePut filling = MakePut(TestKey("new"), "y");
+    CHECK((co_await store->Fill(*held->lease, std::move(filling))).value());
+    auto again = co_await store->Acquire(TestKey("newer"), 60s);
+    CHECK(co_await store->Release(*again->lease));
+    std::map<std::string, std::int64_t> counters{{"user.l1_hits", 5}};
+    CHECK(co_await store->AddCounters(counters));
+    CHECK(co_await store->AddCounters(counters));
+    CHECK((co_await store->Counters()).value().at("user.l1_hits") == 10);
+    CHECK(co_await store->ResetCounters());
+    CHECK((co_await store->Counters()).value().empty());
+    CHECK(co_await store->Scan(Glob("*"), ""));
+    CHECK((co_await store->Info()).value().entries == 2);
+    CHECK((co_await store->Erase(keys)).value() == 1);
+    CHECK(co_await store->Clear());
+    CHECK((co_await store->Info()).value().entries == 0);
+  });
+  CHECK(server.Ask({"ACL", "LOG"}).items.empty());  // Nothing was refused on the way.
+  for (const std::vector<std::string>& forbidden :
+       std::vector<std::vector<std::string>>{{"FLUSHALL"},
+                                             {"CONFIG", "GET", "*"},
+                                             {"GET", "foreign"},
+                                             {"EVAL", "return 1", "0"},
+                                             {"KEYS", "*"},
+                                             {"PUBLISH", "a", "b"}}) {
+    std::vector<std::string> words = {"ACL", "DRYRUN", kRedisUser};
+    words.insert(words.end(), forbidden.begin(), forbidden.end());
+    CHECK(server.Ask(words).text != "OK");
+  }
+}
+
+TEST_CASE("A wrong password is told as such and never shown", "[cache][redis][S1-37]") {
+  RedisSetup setup;
+  setup.password = true;
+  RedisServer server(setup);
+  asio::io_context io;
+  const auto attempt = [&](const StoreSecurity& security) {
+    const auto store = MakeStoreAt(io, server.url(), security);
+    std::optional<Error> error;
+    RunOver(io, {store.get()}, [&]() -> Task<void> {
+      const Status opened = co_await store->Open();
+      if (!opened) error = opened.error();
+    });
+    return error;
+  };
+  StoreSecurity security;
+  security.password = Secret("not-this-one");
+  auto error = attempt(security);
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::kAuth);
+  CHECK_THAT(error->message + error->remedy, !Catch::Contains("not-this-one"));
+
+  security.user = "nobody";
+  error = attempt(security);
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::kAuth);
+
+  error = attempt({});
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::kAuth);
+  CHECK_FALSE(attempt(server.security()));
+}
+
+TEST_CASE("A server whose certificate is not trusted is not talked to", "[cache][redis][S1-37]") {
+  RedisSetup setup;
+  setup.tls = true;
+  RedisServer server(setup);
+  const RedisCertificates others;  // Another CA.
+  asio::io_context io;
+  const auto attempt = [&](const std::string& url, const StoreSecurity& security) {
+    const auto store = MakeStoreAt(io, url, security);
+    std::optional<Error> error;
+    RunOver(io, {store.get()}, [&]() -> Task<void> {
+      const Status opened = co_await store->Open();
+      if (!opened) error = opened.error();
+    });
+    return error ? std::optional(error->code) : std::nullopt;
+  };
+  StoreSecurity security = server.security();
+  CHECK(attempt(server.url(), security) == std::nullopt);
+  CHECK(attempt("rediss://localhost:" + std::to_string(server.port()), security) == std::nullopt);
+  CHECK(attempt("rediss://127.0.0.2:" + std::to_string(server.port()), security) != std::nullopt);
+  security.cert_file = security.key_file = "";
+  CHECK(attempt(server.url(), security) != std::nullopt);
+  security = server.security();
+  security.ca_file = "/nowhere";
+  CHECK(attempt(server.url(), security) == ErrorCode::kUsage);
+  security.ca_file = others.client_cert;  // A certificate, but nobody's authority.
+  CHECK(attempt(server.url(), security) == ErrorCode::kUntrusted);
+}
+
+TEST_CASE("A script that the server forgot is loaded again", "[cache][redis]") {
+  RedisServer server;
+  asio::io_context io;
+  const auto store = MakeStoreAt(io, server.url());
+  RunOver(io, {store.get()}, [&]() -> Task<void> {
+    REQUIRE(co_await store->Open());
+    server.Ask({"SCRIPT", "FLUSH"});
+    CHECK(co_await PutOne(*store, MakePut(TestKey("k"), "x")));
+    CHECK(co_await GetOne(*store, TestKey("k")) == "x");
+  });
+}
+
+TEST_CASE("A namespace keeps to itself", "[cache][redis][S3-115]") {
+  RedisServer server;
+  asio::io_context io;
+  StoreOptions options;
+  options.name_space = "blue";
+  auto blue = MakeRedisStore(io.get_executor(), server.url(), options, {}).value();
+  auto plain = MakeStoreAt(io, server.url());
+  RunOver(io, {blue.get(), plain.get()}, [&]() -> Task<void> {
+    REQUIRE(co_await blue->Open());
+    REQUIRE(co_await plain->Open());
+    co_await PutOne(*blue, MakePut(TestKey("k"), "blue"));
+    CHECK_FALSE(co_await GetOne(*plain, TestKey("k")));
+    CHECK((co_await plain->Info()).value().entries == 0);
+    CHECK(co_await plain->Clear());
+    CHECK(co_await GetOne(*blue, TestKey("k")) == "blue");
+    CHECK(server.Ask({"EXISTS", "sharepoint_audit:blue:group_members:1:k"}).integer == 1);
+  });
+}
+
+}  // namespace
+}  // namespace spa::testing
