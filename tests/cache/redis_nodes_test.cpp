@@ -27,7 +27,10 @@ TEST_CASE("A server that is stopped is a miss at once, and is found again when i
   int everything = 0;
   store->Watch([&](const StoreChange& change) { everything += change.everything ? 1 : 0; });
   RunOver(io, {store.get()}, [&]() -> Task<void> {
-    REQUIRE(co_await store->Open());
+    {
+      auto got = co_await store->Open();
+      REQUIRE(got);
+    }
     co_await PutOne(*store, MakePut(TestKey("k"), "x"));
     server.Kill();
     co_await Eventually([&] { return !store->watching(); });
@@ -41,9 +44,18 @@ TEST_CASE("A server that is stopped is a miss at once, and is found again when i
     CHECK(std::chrono::steady_clock::now() - began < 5s);
     server.Restart();
     co_await Eventually([&] { return store->watching(); }, 60s);
-    CHECK_FALSE(co_await GetOne(*store, TestKey("k")));  // The server forgot it.
-    CHECK(co_await PutOne(*store, MakePut(TestKey("k"), "y")));
-    CHECK(co_await GetOne(*store, TestKey("k")) == "y");
+    {
+      auto got = co_await GetOne(*store, TestKey("k"));
+      CHECK_FALSE(got);
+    }  // The server forgot it.
+    {
+      auto got = co_await PutOne(*store, MakePut(TestKey("k"), "y"));
+      CHECK(got);
+    }
+    {
+      auto got = co_await GetOne(*store, TestKey("k"));
+      CHECK(got == "y");
+    }
     CHECK(everything >= 1);
     auto info = co_await store->Info();
     CHECK(info->nodes.at(0).reconnects == 1);
@@ -58,7 +70,10 @@ TEST_CASE("A server that falls silent costs its timeout and then nothing",
   asio::io_context io;
   const auto store = MakeStoreAt(io, server.url(), {}, 100ms);
   RunOver(io, {store.get()}, [&]() -> Task<void> {
-    REQUIRE(co_await store->Open());
+    {
+      auto got = co_await store->Open();
+      REQUIRE(got);
+    }
     server.Pause();
     int asked = 0;
     for (; asked < 100; ++asked) {
@@ -79,12 +94,18 @@ TEST_CASE("A ring deals the keys out, and goes on without one of its servers",
   const auto store = MakeStoreAt(
       io, "redis+ring://" + servers[0].host() + "," + servers[1].host() + "," + servers[2].host());
   RunOver(io, {store.get()}, [&]() -> Task<void> {
-    REQUIRE(co_await store->Open());
+    {
+      auto got = co_await store->Open();
+      REQUIRE(got);
+    }
     std::vector<std::string> keys;
     for (int i = 0; i < 3'000; ++i) keys.push_back(TestKey(std::to_string(i)));
     std::vector<StorePut> puts;
     for (const std::string& key : keys) puts.push_back(MakePut(key, "x"));
-    REQUIRE(co_await store->Put(std::move(puts)));
+    {
+      auto got = co_await store->Put(std::move(puts));
+      REQUIRE(got);
+    }
     for (const RedisServer& server : servers) {
       std::int64_t values = 0;
       std::string cursor = "0";
@@ -136,14 +157,23 @@ TEST_CASE("A cluster is found from one of its servers, and a dead master costs i
     std::vector<StorePut> puts;
     for (int i = 0; i < 300; ++i) keys.push_back(TestKey(std::to_string(i)));
     for (const std::string& key : keys) puts.push_back(MakePut(key, "x"));
-    REQUIRE(co_await store->Put(std::move(puts)));
+    {
+      auto got = co_await store->Put(std::move(puts));
+      REQUIRE(got);
+    }
     auto found = co_await store->Get(keys);
     CHECK(std::count_if(found->begin(), found->end(), [](auto& e) { return !!e; }) == 300);
     auto held = co_await store->Acquire(TestKey("new"), 60s);
     REQUIRE(held);
     StorePut filling = MakePut(TestKey("new"), "y");
-    CHECK((co_await store->Fill(*held->lease, std::move(filling))).value());
-    CHECK((co_await store->Info()).value().entries == 301);
+    {
+      auto got = co_await store->Fill(*held->lease, std::move(filling));
+      CHECK(got.value());
+    }
+    {
+      auto got = co_await store->Info();
+      CHECK(got.value().entries == 301);
+    }
 
     cluster[2].Kill();
     co_await Eventually([&] { return !store->watching(); });
@@ -160,15 +190,24 @@ TEST_CASE("Slots that moved to another server are followed there", "[cache][redi
   asio::io_context io;
   const auto store = MakeStoreAt(io, cluster.url());
   RunOver(io, {store.get()}, [&]() -> Task<void> {
-    REQUIRE(co_await store->Open());
+    {
+      auto got = co_await store->Open();
+      REQUIRE(got);
+    }
     const std::string key = TestKey("wanders");
     const std::string slot = std::to_string(cluster[0].Ask({"CLUSTER", "KEYSLOT", key}).integer);
     for (std::size_t to = 0; to < 3; ++to) {
       const std::string id = cluster[to].Ask({"CLUSTER", "MYID"}).text;
       for (std::size_t i = 0; i < 3; ++i) cluster[i].Ask({"CLUSTER", "SETSLOT", slot, "NODE", id});
       cluster[to].Ask({"CLUSTER", "BUMPEPOCH"});
-      CHECK(co_await PutOne(*store, MakePut(key, std::to_string(to))));
-      CHECK(co_await GetOne(*store, key) == std::to_string(to));
+      {
+        auto got = co_await PutOne(*store, MakePut(key, std::to_string(to)));
+        CHECK(got);
+      }
+      {
+        auto got = co_await GetOne(*store, key);
+        CHECK(got == std::to_string(to));
+      }
     }
   });
 }
@@ -179,14 +218,20 @@ TEST_CASE("How fast one connection is", "[.][bench]") {
   asio::io_context io;
   const auto store = MakeStoreAt(io, server.url());
   RunOver(io, {store.get()}, [&]() -> Task<void> {
-    REQUIRE(co_await store->Open());
+    {
+      auto got = co_await store->Open();
+      REQUIRE(got);
+    }
     co_await PutOne(*store, MakePut(TestKey("k"), std::string(200, 'x')));
     using Clock = std::chrono::steady_clock;
     std::vector<double> micros;
     for (int i = 0; i < 20'000; ++i) {
       std::vector<std::string> keys{TestKey("k")};
       const auto began = Clock::now();
-      REQUIRE(co_await store->Get(std::move(keys)));
+      {
+        auto got = co_await store->Get(std::move(keys));
+        REQUIRE(got);
+      }
       micros.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
     }
     std::sort(micros.begin(), micros.end());
@@ -213,7 +258,10 @@ TEST_CASE("How fast one connection is", "[.][bench]") {
     }
     std::vector<std::string> hundred(100, TestKey("k"));
     const auto began = Clock::now();
-    for (int i = 0; i < 2'000; ++i) REQUIRE(co_await store->Get(hundred));
+    for (int i = 0; i < 2'000; ++i) {
+      auto got = co_await store->Get(hundred);
+      REQUIRE(got);
+    }
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     WARN("gets of 100 keys: " << 200'000 / seconds << " ops/s");
   });
