@@ -6,7 +6,6 @@
 #include <charconv>
 #include <set>
 
-#include "cache/envelope.h"
 #include "cache/redis/nodes.h"
 #include "core/encoding.h"
 
@@ -95,11 +94,10 @@ class RedisStore final : public Store {
       // Fence 0 says that nothing is there.
       const PutWhen when =
           put.when == PutWhen::kFence && put.fence == 0 ? PutWhen::kAbsent : put.when;
-      std::string fence(kFenceOffset + 8, '\0');
-      SetFence(fence, put.fence);
+      std::string fence;  // As it stands in an envelope.
+      for (int bit = 0; bit < 64; bit += 8) fence += static_cast<char>(put.fence >> bit);
       const std::string wire = ToWire(put.key), ttl = Ttl(put.expires);
-      const std::string_view arguments[] = {put.envelope, ttl, NameOf(when),
-                                            std::string_view(fence).substr(kFenceOffset)};
+      const std::string_view arguments[] = {put.envelope, ttl, NameOf(when), fence};
       const std::string fresh = NewOf(wire);
       commands.push_back(RedisCommand::Script(RedisScript::kPut, wire,
                                               {wire, LeaseOf(wire), FenceKeyOf(wire), fresh},
