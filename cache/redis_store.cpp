@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kPrefix = "sharepoint_audit:";
 constexpr milliseconds kStampStays = std::chrono::hours(24 * 30);
+constexpr char kEverything[] = "*";    // Announced by Clear.
 constexpr std::size_t kPage = 1000;    // Keys a SCAN looks at.
 constexpr std::size_t kSample = 1000;  // Values whose length Info asks for.
 
@@ -57,6 +58,7 @@ class RedisStore final : public Store {
         nodes_(std::move(executor), endpoint_, OptionsOf(options),
                [this](const StoreChange& change) { Changed(change); }) {
     if (!options.name_space.empty()) prefix_ += UrlEncode(options.name_space) + ":";
+    erased_ = "{" + prefix_ + "erased}";
   }
 
   Task<Status> Open() override { return nodes_.Open(); }
@@ -127,10 +129,15 @@ class RedisStore final : public Store {
     }
     RedisAnswers answers = co_await nodes_.Ask(std::move(commands));
     std::size_t erased = 0;
+    std::vector<std::string> unseen;  // The server tells nobody that nothing was there.
     for (std::size_t i = 0; i < answers.size(); ++i) {
       if (!answers[i]) co_return tl::unexpected(answers[i].error());
-      if (i % 2 == 1) erased += static_cast<std::size_t>(answers[i]->integer);
+      if (i % 2 == 0) continue;
+      erased += static_cast<std::size_t>(answers[i]->integer);
+      if (answers[i]->integer == 0) unseen.push_back(ToWire(keys[i / 2]));
     }
+    auto told = co_await Announce(std::move(unseen));
+    if (!told) co_return tl::unexpected(told.error());
     co_return erased;
   }
 
@@ -293,13 +300,20 @@ class RedisStore final : public Store {
 
   Task<Result<void>> Clear() override {
     // Leases before values: a load that began before must not fill what has been cleared.
-    auto cleared = co_await Sweep("{" + prefix_ + "*", [this](std::string_view key) {
+    std::function<bool(std::string_view)> lease = [this](std::string_view key) {
       const std::string_view inner = Inner(key);
       return (key.ends_with("}:lease") && FromWire(inner)) || IsOfTag(inner, "tag:");
-    });
+    };
+    auto cleared = co_await Sweep("{" + prefix_ + "*", std::move(lease));
     if (!cleared) co_return cleared;
-    co_return co_await Sweep(prefix_ + "*",
-                             [this](std::string_view key) { return FromWire(key).has_value(); });
+    std::function<bool(std::string_view)> value = [this](std::string_view key) {
+      return FromWire(key).has_value();
+    };
+    cleared = co_await Sweep(prefix_ + "*", std::move(value));
+    if (!cleared) co_return cleared;
+    std::vector<std::string> everything;
+    everything.push_back(kEverything);
+    co_return co_await Announce(std::move(everything));
   }
 
   Task<Result<void>> AddCounters(std::map<std::string, std::int64_t> more) override {
@@ -388,7 +402,7 @@ class RedisStore final : public Store {
     const std::string prefix =
         std::string(kPrefix) +
         (options.name_space.empty() ? "" : UrlEncode(options.name_space) + ":");
-    made.watch = {prefix, "{" + prefix + "stamp:"};
+    made.watch = {prefix, "{" + prefix + "stamp:", "{" + prefix + "erased}"};
     const auto& sources = RedisScriptSources();
     made.scripts.assign(sources.begin(), sources.end());
     return made;
@@ -472,6 +486,21 @@ class RedisStore final : public Store {
     co_return page;
   }
 
+  // Tells others of changes that no value shows: a key is written and dropped at once.
+  Task<Result<void>> Announce(std::vector<std::string> names) {
+    std::vector<RedisCommand> commands;
+    for (const std::string& name : names) {
+      const std::string key = erased_ + name;
+      commands.emplace_back(erased_, std::initializer_list<std::string_view>{"SET", key, ""});
+      commands.emplace_back(erased_, std::initializer_list<std::string_view>{"UNLINK", key});
+    }
+    RedisAnswers answers = co_await nodes_.Ask(std::move(commands));
+    for (const auto& answer : answers) {
+      if (!answer) co_return tl::unexpected(answer.error());
+    }
+    co_return Result<void>();
+  }
+
   // Drops all keys of all servers that match and are `ours`.
   Task<Result<void>> Sweep(std::string pattern, std::function<bool(std::string_view)> ours) {
     for (const std::size_t node : nodes_.Holders()) {
@@ -500,7 +529,12 @@ class RedisStore final : public Store {
     StoreChange change;
     change.everything = wire.everything;
     for (const std::string& key : wire.keys) {
-      if (auto ours = FromWire(key)) {
+      if (key.starts_with(erased_)) {
+        const std::string_view name = std::string_view(key).substr(erased_.size());
+        auto ours = FromWire(name);
+        if (name == kEverything) change.everything = true;
+        if (ours) change.keys.push_back(std::move(*ours));
+      } else if (auto ours = FromWire(key)) {
         change.keys.push_back(std::move(*ours));
       } else if (key.ends_with('}') && IsOfTag(Inner(key), "stamp:")) {
         change.everything = true;
@@ -512,6 +546,7 @@ class RedisStore final : public Store {
   RedisEndpoint endpoint_;
   CacheClock clock_;
   std::string prefix_;
+  std::string erased_;  // Begins the keys of Announce.
   std::function<void(const StoreChange&)> listener_;
   RedisNodes nodes_;
 };

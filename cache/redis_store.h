@@ -11,6 +11,9 @@
 //   {sharepoint_audit:tag:INDEX=VALUE}            sorted set: the index of a tag, by expiry
 //   {sharepoint_audit:stamp:INDEX=VALUE}          milliseconds since the epoch; stays as long as
 //                                                 the index, and thirty days at least
+//   {sharepoint_audit:erased}…                    written and dropped at once: tells others of an
+//   erase
+//                                                 where nothing was, and of Clear ("*")
 //   {sharepoint_audit:counters}                   hash
 // With a namespace NS each begins with sharepoint_audit:NS: instead of sharepoint_audit:.
 // Only the values, and the stamps, are watched: a stamp by others is told as a change of
