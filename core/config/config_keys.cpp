@@ -15,7 +15,7 @@ constexpr std::array kCacheModes = {"off"sv, "observe"sv, "read"sv, "readwrite"s
 constexpr std::array kCacheKinds = {
     "site"sv,        "drive"sv,       "list"sv,           "item"sv,         "group_members"sv,
     "site_groups"sv, "user"sv,        "permission_set"sv, "access_token"sv, "token_validation"sv,
-    "revoked_jti"sv, "graph_error"sv, "health"sv,         "unnamed"sv};
+    "revoked_jti"sv, "graph_error"sv, "health"sv,         "signing_keys"sv, "unnamed"sv};
 constexpr std::array kLogLevels = {"trace"sv, "debug"sv, "info"sv, "warn"sv, "error"sv};
 
 #define FIELD(member)        \
