@@ -27,6 +27,14 @@ constexpr BenchSuite kSuites[] = {
     {"compression", "sealing envelopes by size and level", BenchCompression},
     {"single-key", "how many loads serve many callers of one key", BenchSingleKey},
     {"dedup", "ten simultaneous callers of each key", BenchDedup},
+    {"ratios", "remembering against doing it again: tokens, errors, loads, sessions", BenchRatios},
+    {"disk", "get and put of the store on disk", BenchDisk},
+    {"redis", "get and put of a Redis, one by one, in batches and many at once", BenchRedis},
+    {"update", "increments by two processes: none may be lost", BenchUpdate},
+    {"batch", "one get of a hundred against a hundred gets", BenchBatch},
+    {"counter", "adding to the counters that processes share", BenchCounter},
+    {"tag", "erasing all entries of a tag", BenchTag},
+    {"health-loop", "longest wait of the loop while a store is asked how it is", BenchHealthLoop},
 };
 
 struct Column {

@@ -6,7 +6,8 @@
 // no success. Traces are in bench/traces.h.
 //
 // Threads: blocks its caller; starts and joins threads of its own.
-// Errors: kMalformed for a name that is no suite; the suite's own.
+// Errors: kMalformed for a name that is no suite; kUsage where a suite needs an option; the suite's
+// own.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,7 @@ struct BenchOptions {
   int repeats = 3;
   int iterations = 100;  // Of health-loop.
   std::uint64_t seed = 1;
+  std::string l2;  // Of suites with a second level: its URL; empty: a file of the suite's own.
   std::optional<std::filesystem::path> trace_file;  // Instead of a trace made for the suite.
 };
 

@@ -12,6 +12,7 @@
 #include "bench/bench.h"
 #include "bench/history.h"
 #include "bench/measure.h"
+#include "bench/stress_suites.h"
 #include "cache/memory_store.h"
 
 namespace spa {
@@ -217,6 +218,9 @@ constexpr StressSuite kSuites[] = {
     {"history", "what concurrent callers saw, explained by an order", History},
     {"fill", "far more than fits", Fill},
     {"soak", "the mixed load for a long time", Soak},
+    {"chaos", "a second level that fails, dawdles and returns garbage", StressChaos},
+    {"contract", "memory alone and two levels, asked the same, answer the same", StressContract},
+    {"observers", "an observer that throws harms nobody", StressObservers},
 };
 
 }  // namespace

@@ -24,5 +24,15 @@ BenchResults BenchCompression(const BenchOptions& options);
 // load_suites.cpp
 BenchResults BenchSingleKey(const BenchOptions& options);
 BenchResults BenchDedup(const BenchOptions& options);
+// ratio_suites.cpp
+BenchResults BenchRatios(const BenchOptions& options);
+// level_suites.cpp
+BenchResults BenchDisk(const BenchOptions& options);
+BenchResults BenchRedis(const BenchOptions& options);
+BenchResults BenchUpdate(const BenchOptions& options);
+BenchResults BenchBatch(const BenchOptions& options);
+BenchResults BenchCounter(const BenchOptions& options);
+BenchResults BenchTag(const BenchOptions& options);
+BenchResults BenchHealthLoop(const BenchOptions& options);
 
 }  // namespace spa

@@ -56,7 +56,7 @@ TEST_CASE("A history that no order explains is refused", "[cache]") {
   CHECK_FALSE(Linearizable({first, second}));
 }
 
-TEST_CASE("Recorded histories of the memory store are linearizable", "[cache][S3-39]") {
+TEST_CASE("Recorded histories of the memory store are linearizable", "[cache]") {
   const auto report = Run("history");
   CHECK(report.problems.empty());
   CHECK(report.figures.at("histories") > 1'000);
@@ -71,15 +71,36 @@ TEST_CASE("Fifty thousand callers of one key make one load", "[cache][S3-62][S3-
   CHECK(Run("single-key").problems.empty());
 }
 
-TEST_CASE("Filling with far more than fits keeps memory near the budget", "[cache][S3-81]") {
+TEST_CASE("Filling with far more than fits keeps memory near the budget", "[cache]") {
   CHECK(Run("fill").problems.empty());
 }
 
-TEST_CASE("A soak tells how memory developed", "[cache][S3-82]") {
+TEST_CASE("A soak tells how memory developed", "[cache]") {
   StressOptions options;
   options.duration = std::chrono::seconds(1);
   const auto report = Run("soak", options);
   CHECK(report.problems.empty());
   CHECK(report.figures.contains("rss_mb_per_hour"));
   CHECK_FALSE(RunStress("no such suite", options));
+}
+
+TEST_CASE("A store that fails, dawdles and returns garbage causes misses and no wrong value",
+          "[cache][S3-84]") {
+  const auto report = Run("chaos");
+  CHECK(report.problems.empty());
+  CHECK(report.figures.at("store_errors") > 100);
+  CHECK(report.figures.at("hits") > 100);
+}
+
+TEST_CASE("Memory alone and two levels answer two thousand random operations alike",
+          "[cache][S3-83]") {
+  const auto report = Run("contract");
+  CHECK(report.problems.empty());
+  CHECK(report.figures.at("operations") == 2'000);
+}
+
+TEST_CASE("An observer that throws fails no lookup", "[cache][S1-18]") {
+  const auto report = Run("observers");
+  CHECK(report.problems.empty());
+  CHECK(report.figures.at("thrown") > 0);
 }

@@ -1,0 +1,13 @@
+// The suites' functions that are not in stress.cpp itself, for the table there.
+#pragma once
+
+#include "bench/stress.h"
+
+namespace spa {
+
+// level_stress.cpp
+Result<StressReport> StressChaos(const StressOptions& options);
+Result<StressReport> StressContract(const StressOptions& options);
+Result<StressReport> StressObservers(const StressOptions& options);
+
+}  // namespace spa
