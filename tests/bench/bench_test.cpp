@@ -88,7 +88,8 @@ TEST_CASE("What became slower than the baseline is told, and by how much",
 }
 
 TEST_CASE("Remembering is set against doing it again",
-          "[cache][S2-25][S2-28][S2-46][S2-47][S2-48][S3-104]") {
+          "[cache][S2-25][S2-28][S2-47][S2-48][S3-104]") {
+  // How large the ratio of a token is depends on what else the machine does: 47 is for a quiet one.
   const auto results = RunBench("ratios", Small());
   REQUIRE(results);
   std::map<std::string, std::map<std::string, double>> told;
@@ -100,6 +101,11 @@ TEST_CASE("Remembering is set against doing it again",
     CHECK(figures["ratio"] == Approx(figures["cold_ns"] / figures["cached_ns"]));
     CHECK(figures["ratio"] > 1);
   }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(told["error, cached"]["cached_ns"] < 4'000);
+#endif
+  // What a remembered failure saves is the call: the diagnosis alone takes microseconds.
+  CHECK(told["error, cached"]["against_50_ms"] > 34);
   CHECK(told["10 callers of 1000 keys"]["loads"] == 1'000);
   CHECK(told["10 callers of 1000 keys"]["ratio"] == 10);
   CHECK(told["sessions, 2 threads"]["ratio"] > 0);

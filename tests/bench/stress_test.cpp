@@ -1,6 +1,7 @@
 #include "bench/stress.h"
 
 #include "bench/history.h"
+#include "core/log/log.h"
 #include "tests/catch.h"
 
 using namespace spa;
@@ -86,6 +87,9 @@ TEST_CASE("A soak tells how memory developed", "[cache]") {
 
 TEST_CASE("A store that fails, dawdles and returns garbage causes misses and no wrong value",
           "[cache][S3-84]") {
+  log::Options quiet;
+  quiet.stderr_level = log::Level::kError;
+  REQUIRE(log::Open(quiet));
   const auto report = Run("chaos");
   CHECK(report.problems.empty());
   CHECK(report.figures.at("store_errors") > 100);
