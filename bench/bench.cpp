@@ -34,6 +34,7 @@ constexpr BenchSuite kSuites[] = {
     {"batch", "one get of a hundred against a hundred gets", BenchBatch},
     {"counter", "adding to the counters that processes share", BenchCounter},
     {"tag", "erasing all entries of a tag", BenchTag},
+    {"ring", "sharing keys out to servers: balance, moved keys, time", BenchRing},
     {"health-loop", "longest wait of the loop while a store is asked how it is", BenchHealthLoop},
 };
 

@@ -34,5 +34,7 @@ BenchResults BenchBatch(const BenchOptions& options);
 BenchResults BenchCounter(const BenchOptions& options);
 BenchResults BenchTag(const BenchOptions& options);
 BenchResults BenchHealthLoop(const BenchOptions& options);
+// ring_suite.cpp
+BenchResults BenchRing(const BenchOptions& options);
 
 }  // namespace spa
