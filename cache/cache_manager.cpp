@@ -170,6 +170,9 @@ Task<void> CacheManager::HandOverCounters() {
   if (options_.mode == CacheMode::kRead) co_return;
   CacheStats now = Stats();
   auto more = LastingCounters(handed_over_, now);
+  for (const auto& slot : opened_) {
+    if (Opened* opened = slot.load()) more.merge(opened->cache.TakeReuse());
+  }
   if (more.empty()) co_return;
   const auto added = co_await parts_.l2->AddCounters(std::move(more));
   if (added) handed_over_ = std::move(now);

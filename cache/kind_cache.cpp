@@ -111,10 +111,15 @@ std::optional<Result<KindCache::Found>> KindCache::Served(const CacheKey& key, c
 
 void KindCache::CountHit(const CacheKey& key, const Entry& entry) {
   tally_.Count<&KindStats::l1_hits>();
-  if (!entry.asked && entry.first_use.Claim() && FirstTime(key)) tally_.CountFirst();
+  if (!entry.asked && entry.first_use.Claim()) {
+    if (FirstTime(key)) tally_.CountFirst();
+  } else {
+    Sample(key);
+  }
 }
 
 bool KindCache::FirstTime(const CacheKey& key) {
+  Sample(key);
   SeenShard& shard = seen_[key.fingerprint().high % kSeenShards];
   std::lock_guard lock(shard.mutex);
   return !shard.keys.Add(key.fingerprint());

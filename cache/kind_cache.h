@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,7 @@
 #include "cache/key_lock.h"
 #include "cache/kind_tally.h"
 #include "cache/memory_store.h"
+#include "cache/reuse_sampler.h"
 #include "cache/second_level.h"
 #include "cache/seen_keys.h"
 #include "cache/single_flight.h"
@@ -179,6 +181,8 @@ class KindCache {
   bool Retag(const CacheKey& key, const Tag& tag, bool add);
   MemoryStore* memory() { return memory_.get(); }
   const CachePolicy& policy() const { return policy_; }
+  // How soon keys came again, since the last call (cache/reuse_sampler.h).
+  std::map<std::string, std::int64_t> TakeReuse() { return reuse_.Take(policy_.name); }
   KindStats Stats() const;
 
  private:
@@ -217,7 +221,10 @@ class KindCache {
   }
   void CountOutcome(bool first_time, std::uint64_t KindStats::*outcome);
   void TellLookup(const CacheKey& key, std::string_view result, CacheLevel level);
-  bool FirstTime(const CacheKey& key);
+  bool FirstTime(const CacheKey& key);  // Called once for a lookup, or Sample is.
+  void Sample(const CacheKey& key) {
+    if (ReuseSampler::Follows(key.fingerprint())) reuse_.Saw(key.fingerprint(), parts_.clock());
+  }
 
   bool Shared(const CacheKey& key) const;  // May it go to the second level, and is there one?
   bool Refreshes() const { return parts_.refresh_behind && parts_.background.open(); }
@@ -273,6 +280,7 @@ class KindCache {
   static constexpr std::size_t kSeenShards = 16;
   std::array<SeenShard, kSeenShards> seen_;
   KindTally tally_;
+  ReuseSampler reuse_;
 };
 
 }  // namespace spa
