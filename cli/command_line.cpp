@@ -232,7 +232,9 @@ class Grammar {
       group->require_subcommand(group == cache || above->run == nullptr ? 1 : 0, 1);
       CLI::App* command = Command(name.substr(space + 1), std::string(verb.help), group);
       groups[name] = command;
-      if (verb.run != nullptr) Declare(command, verb);
+      if (verb.run == nullptr) continue;
+      if (verb.example.empty()) command->group("");
+      Declare(command, verb);
     }
   }
 
@@ -246,11 +248,17 @@ class Grammar {
       const bool many = word.ends_with("...");
       if (many) word.resize(word.size() - 3);
       const Words choices = word.find('|') == std::string::npos ? Words() : SplitWords(word, '|');
-      CLI::Option* option = command->add_option_function<Words>(
-          choices.empty() ? word : "what", [this](const Words& given) {
-            flags_.words.insert(flags_.words.end(), given.begin(), given.end());
-          });
-      option->required(!optional)->expected(1, many ? 1 << 20 : 1);
+      const std::string name = choices.empty() ? word : "what";
+      CLI::Option* option = nullptr;
+      if (many) {
+        option = command->add_option_function<Words>(name, [this](const Words& given) {
+          flags_.words.insert(flags_.words.end(), given.begin(), given.end());
+        });
+      } else {
+        option = command->add_option_function<std::string>(
+            name, [this](const std::string& given) { flags_.words.push_back(given); });
+      }
+      option->required(!optional);
       option->type_name("");
       if (!choices.empty()) Choice(option, choices);
     }

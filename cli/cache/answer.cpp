@@ -98,7 +98,7 @@ Result<ExitCode> Answer(const CacheCall& call, const Json& json, std::string_vie
                         ExitCode exit) {
   std::string text(plain);
   if (call.json()) text = json.dump(2, ' ', false, Json::error_handler_t::replace);
-  if (!text.ends_with('\n')) text += '\n';
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
   if (auto printed = Print(text); !printed) return printed;
   return exit;
 }

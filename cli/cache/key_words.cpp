@@ -9,18 +9,11 @@
 #include <optional>
 
 #include "cli/options.h"
-#include "core/encoding.h"
 
 namespace spa {
 namespace {
 
 constexpr std::string_view kPrefix = "sharepoint_audit:";
-
-const CachePolicy* PolicyNamed(std::string_view name) {
-  const auto at = std::find_if(std::begin(kCachePolicies), std::end(kCachePolicies),
-                               [&](const CachePolicy& policy) { return policy.name == name; });
-  return at == std::end(kCachePolicies) ? nullptr : at;
-}
 
 bool IsNumber(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
@@ -43,17 +36,18 @@ CacheKey KeyTyped(std::string_view text) {
   const bool in_full = text.starts_with(kPrefix);
   const auto parts = Split(in_full ? text.substr(kPrefix.size()) : text);
   if (!parts) return CacheKey(CacheKind::kUnnamed, text);
-  const CachePolicy* policy = PolicyNamed(parts->kind);
+  const auto kind = KindNamed(parts->kind);
   const auto inner = Split(parts->rest);
-  if (inner && IsNumber(inner->kind) && policy != nullptr) {
-    return CacheKey(policy->kind, UrlDecode(inner->rest));
+  if (inner && IsNumber(inner->kind) && (in_full || kind)) {
+    const std::string whole = in_full ? std::string(text) : fmt::format("{}{}", kPrefix, text);
+    if (auto key = CacheKey::Parse(whole)) return *key;
   }
-  if (policy != nullptr) return CacheKey(policy->kind, parts->rest);
+  if (kind) return CacheKey(*kind, parts->rest);
   return CacheKey(CacheKind::kUnnamed, text);
 }
 
 Result<CacheKind> KindTyped(std::string_view name) {
-  if (const CachePolicy* policy = PolicyNamed(name)) return policy->kind;
+  if (const auto kind = KindNamed(name)) return *kind;
   return Fail(ErrorCode::kUsage, fmt::format("there is no cache of the kind \"{}\"", name),
               "see `sharepoint-audit cache policy` for the kinds there are");
 }
@@ -61,15 +55,24 @@ Result<CacheKind> KindTyped(std::string_view name) {
 std::vector<Glob> PatternTyped(std::string_view text) {
   if (text.empty()) return {Glob(fmt::format("{}*", kPrefix))};
   if (text.starts_with(kPrefix)) return {Glob(std::string(text))};
-  std::vector<Glob> globs = {Glob(fmt::format("{}{}", kPrefix, text))};
   const auto parts = Split(text);
-  if (!parts) {
-    // An id, or what a kind begins with.
-    globs.emplace_back(fmt::format("{}unnamed:*:{}", kPrefix, text));
-  } else if (const auto inner = Split(parts->rest); !inner || !IsNumber(inner->kind)) {
-    globs.emplace_back(fmt::format("{}{}:*:{}", kPrefix, parts->kind, parts->rest));
+  const auto inner = parts ? Split(parts->rest) : std::nullopt;
+  if (inner && (IsNumber(inner->kind) || inner->kind == "*")) {
+    return {Glob(fmt::format("{}{}", kPrefix, text))};
   }
-  return globs;
+  if (parts) return {Glob(fmt::format("{}{}:*:{}", kPrefix, parts->kind, parts->rest))};
+  // What a kind begins with, or an id.
+  return {Glob(fmt::format("{}{}", kPrefix, text)),
+          Glob(fmt::format("{}unnamed:*:{}", kPrefix, text))};
+}
+
+Glob GlobOf(const CacheKey& key) {
+  std::string pattern;
+  for (const char c : key.text()) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return Glob(std::move(pattern));
 }
 
 Result<Tag> TagTyped(std::string_view text) {

@@ -24,6 +24,8 @@ CacheKey KeyTyped(std::string_view text);
 Result<CacheKind> KindTyped(std::string_view name);
 // Over whole key texts; what matches any of them is meant.
 std::vector<Glob> PatternTyped(std::string_view text);
+// That matches the key alone.
+Glob GlobOf(const CacheKey& key);
 // "index=value". kUsage where it is none.
 Result<Tag> TagTyped(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "cli/files.h"
 #include "cli/options.h"
 #include "core/log/log.h"
 
@@ -13,25 +14,118 @@ namespace spa {
 namespace {
 
 constexpr CacheOption kOptions[] = {
-    {"json", "--json", "", "Print JSON"},
-    {"kind", "--kind", "KIND", "Kind of the entry, as `cache policy` lists them"},
-    {"outcome", "--outcome", "TEXT",
-     "What the load ended in: a code like itemNotFound, or an HTTP status"},
-    {"bytes", "--bytes", "N", "Size of the value"},
-    {"jwt", "--jwt", "FILE", "File with the token"},
+    // clang-format off
+    {"json",       "--json",       "",         "Print JSON"},
+    {"parts",      "--json",       "JSON",     "Make the id from these parts; the order of members does not matter"},
+    {"kind",       "--kind",       "KIND",     "Kind of the entry, as `cache policy` lists them"},
+    {"explain",    "--explain",    "",         "Say how it came about"},
+    {"stdin",      "--stdin",      "",         "Read it from standard input"},
+    {"file",       "--file",       "FILE",     "Read it from this file"},
+    {"raw",        "--raw",        "",         "Print the value's bytes and nothing else"},
+    {"level",      "--level",      "l1|l2",    "Look into this level alone"},
+    {"selftest",   "--selftest",   "",         "Compare with the known results, and say them"},
+    {"outcome",    "--outcome",    "TEXT",     "What came out: good, stable, unhealthy, a code like itemNotFound, or a status"},
+    {"bytes",      "--bytes",      "N",        "Size of the value"},
+    {"jwt",        "--jwt",        "FILE",     "File with the token"},
+    {"jti",        "--jti",        "ID",       "The token's claim jti (or uti)"},
+    {"ttl",        "--ttl",        "DURATION", "How long it is kept, instead of the kind's time"},
+    {"expires-at", "--expires-at", "TIME",     "When it ends: +90s, 2026-11-20T08:14:05Z or seconds since the epoch"},
+    {"if-absent",  "--if-absent",  "",         "Only where nothing is under the key"},
+    {"if-present", "--if-present", "",         "Only where something is under the key"},
+    {"tag",        "--tag",        "INDEX=VALUE", "A tag; may be repeated"},
+    {"pattern",    "--pattern",    "PATTERN",  "All keys that match: * any bytes, ? one, [a-c] one of these"},
+    {"cmd",        "--cmd",        "COMMAND",  "Shell command whose output is the value, run where it is absent"},
+    {"timeout",    "--timeout",    "DURATION", "Give up after so long, with exit code 5"},
+    {"for",        "--for",        "DURATION", "End after so long"},
+    {"by",         "--by",         "N",        "Add this; negative as --by=-1"},
+    {"tasks",      "--tasks",      "N",        "So many at once"},
+    {"times",      "--times",      "N",        "Each so many times"},
+    {"watch",      "--watch",      "",         "Show it again and again"},
+    {"interval",   "--interval",   "DURATION", "Time from one look to the next"},
+    {"count",      "--count",      "N",        "So many"},
+    {"internals",  "--internals",  "",         "Also what the memory is made of"},
+    {"reset",      "--reset",      "",         "First set the sums over processes to 0"},
+    {"all",        "--all",        "",         "All kinds"},
+    {"yes",        "--yes",        "",         "It is meant"},
+    {"l1",         "--l1",         "",         "From memory"},
+    {"from",       "--from",       "URL",      "The one store"},
+    {"to",         "--to",         "URL",      "The other store"},
+    {"size",       "--size",       "small|medium|large", "100, 10,000 or 100,000 entries"},
+    {"provider",   "--provider",   "HOST",     "Host whose health and failures are to be forgotten"},
+    {"baseline",   "--baseline",   "FILE",     "Compare with this earlier --json; exit code 3 where something fails"},
+    {"warn",       "--warn",       "PERCENT",  "Remark from this loss of speed on"},
+    {"fail",       "--fail",       "PERCENT",  "Fail from this loss of speed on"},
+    {"report",     "--report",     "table|md", "Print Markdown"},
+    {"threads",    "--threads",    "N,...",    "Threads"},
+    {"ops",        "--ops",        "N",        "Operations"},
+    {"repeats",    "--repeats",    "N",        "Rounds; the best counts"},
+    {"iterations", "--iterations", "N",        "Of suites that wait for something"},
+    {"trace",      "--trace",      "FILE",     "Replay this instead of a trace made for the suite"},
+    {"duration",   "--duration",   "DURATION", "Of suites that take their time"},
+    {"capacity",   "--capacity",   "",         "Also the hit ratio that each size would have had"},
+    {"nodes",      "--nodes",      "A,B*2,...", "Nodes of the ring, with a weight where it is not 1"},
+    // clang-format on
 };
 
 constexpr CacheVerb kVerbs[] = {
-    {"policy", "", "json", "List the kinds: how long each is kept, how many, and where",
-     "policy --json", CachePolicyVerb},
+    // clang-format off
+    {"get", "KEY", "level explain raw json",
+     "Print a value; exit code 1 where there is none", "get group_members:4711 --explain", CacheGet},
+    {"set", "KEY [VALUE]", "ttl expires-at if-absent if-present tag file stdin json",
+     "Store a value", "set k v --ttl 60", CacheSet},
+    {"del", "[KEY...]", "pattern tag json",
+     "Forget keys, or all that match; print how many were there", "del --pattern group_members:1*", CacheDel},
+    {"has", "KEY", "json", "Say whether something is there; counts as no lookup", "has k", CacheHas},
+    {"ttl", "[KEY]", "selftest json", "Print the seconds for which a value is still fresh", "ttl k", CacheTtl},
+    {"meta", "KEY", "json", "Show what is known of an entry: age, state, size, tags", "meta k --json", CacheMeta},
+    {"mget", "KEY...", "explain json", "Print several values, asked for together", "mget k1 k2", CacheMget},
+    {"mset", "", "file stdin ttl expires-at tag json",
+     "Store several values, one JSON object a line: {\"key\": …, \"value\": …}", "mset --file kv.jsonl", CacheMset},
+    {"mdel", "KEY...", "json", "Forget several keys together", "mdel k1 k2", CacheMdel},
+    {"get-or-set", "KEY", "cmd ttl expires-at tag timeout explain raw json",
+     "Print a value; where it is absent, one process runs the command and all get its output",
+     "get-or-set k --cmd date", CacheGetOrSet},
+    {"incr", "KEY", "by tasks times ttl json", "Add to a number, atomically over all processes", "incr k --by 2", CacheIncr},
+    {"keys", "[PATTERN]", "tag json", "List the keys that match", "keys group_members:*", CacheKeys},
+    {"key", "[ID]", "parts kind explain stdin selftest",
+     "Say the key under which a thing is kept", "key group_members:4711 --explain", CacheKeyVerb},
+    {"index", "", "", "Tags: names for many entries at once", "", nullptr},
+    {"index add", "INDEX VALUE [KEY...]", "pattern stdin json", "Give entries a tag", "index add site hr --pattern group_members:*", CacheIndexAdd},
+    {"index rm", "INDEX VALUE [KEY...]", "pattern stdin json", "Take a tag from entries, or from all that carry it", "index rm site hr", CacheIndexRm},
+    {"index get", "INDEX VALUE", "json", "List the keys that carry a tag", "index get site hr", CacheIndexGet},
+    {"index delete", "INDEX VALUE", "json", "Forget everything that carries a tag, at the price of one write", "index delete site hr", CacheIndexDelete},
+    {"stats", "[KIND]", "json watch interval count internals reset",
+     "Show what the cache did, over all processes, and how full it is", "stats --json", CacheStatsVerb},
+    {"health", "", "json watch interval count", "Show how the second level and this machine are", "health --json", CacheHealth},
+    {"metrics", "", "", "Print the same figures for Prometheus", "metrics", CacheMetrics},
+    {"memory", "", "json", "Show entries and bytes by level and kind", "memory", CacheMemory},
+    {"ping", "", "json", "Ask the second level whether it is there; exit code 5 where not", "ping", CachePing},
+    {"monitor", "", "interval count for json", "Show what other processes do with the cache, as they do it", "monitor --json", CacheMonitor},
+    {"cleanup", "", "json", "Drop what has expired; print how many", "cleanup", CacheCleanup},
+    {"clear", "[KIND]", "all yes json", "Forget everything of a kind, or of all", "clear group_members", CacheClear},
+    {"evict", "", "l1 count json", "Drop the entries of memory that are least worth keeping", "evict --l1 --count 10", CacheEvict},
+    {"populate", "", "size json", "Fill the cache with entries to try it", "populate --size small", CachePopulate},
+    {"backup", "FILE", "json", "Write everything of the second level to one file, with a checksum", "backup cache.backup", CacheBackup},
+    {"restore", "FILE", "json", "Read such a file into the second level; what has expired stays out", "restore cache.backup", CacheRestore},
+    {"migrate", "", "from to pattern json", "Copy from one store to another", "migrate --from disk:a.db --to disk:b.db", CacheMigrate},
+    {"validate", "", "from to json", "Compare two stores; exit code 1 where they differ", "validate --from disk:a.db --to disk:b.db", CacheValidate},
+    {"verify", "", "json", "Open every entry of the second level; exit code 3 where one is forged", "verify", CacheVerify},
+    {"invalidate", "", "provider json", "Forget what is known of a host", "invalidate --provider graph.microsoft.com", CacheInvalidate},
+    {"revoke", "", "jti expires-at json", "Refuse a token from now on, in every process that shares the second level", "revoke --jti 4711", CacheRevoke},
+    {"policy", "", "json", "List the kinds: how long each is kept, how many, and where", "policy --json", CachePolicyVerb},
     {"policy explain", "", "kind outcome bytes json",
-     "Say what becomes of one answer: how long it is kept, and in which form",
+     "Say what becomes of one answer: how long it is kept, where and in which form",
      "policy explain --kind group_members --bytes 4000", CachePolicyExplain},
-    {"error-policy", "", "json", "List how long each failure is remembered", "error-policy",
-     CacheErrorPolicy},
+    {"error-policy", "", "json", "List how long each failure is remembered", "error-policy", CacheErrorPolicy},
+    {"bench", "[SUITE...]", "baseline warn fail report threads tasks ops repeats iterations trace json",
+     "Measure the cache; without a suite: say which there are", "bench key --ops 1000", CacheBench},
+    {"stress", "[SUITE]", "threads tasks ops bytes duration json",
+     "Put the cache under load that should break it", "stress single-key --tasks 1000", CacheStress},
+    {"advise", "", "capacity json", "Suggest sizes and times from what was counted", "advise --capacity", CacheAdvise},
     {"token", "", "", "Tokens and the cache", "", nullptr},
-    {"token ttl", "", "jwt json", "Say how long the validation of a token would be remembered",
-     "token ttl --jwt token.jwt", CacheTokenTtl},
+    {"token ttl", "", "jwt json", "Say how long the validation of a token would be remembered", "token ttl --jwt token.jwt", CacheTokenTtl},
+    {"reference", "", "", "Print this table as Markdown", "", CacheReference},
+    // clang-format on
 };
 
 }  // namespace
@@ -65,7 +159,7 @@ std::vector<std::string> SplitWords(std::string_view text, char between) {
 std::string DescribeCacheVerbs() {
   std::string text = "| command | does | options |\n|---|---|---|\n";
   for (const CacheVerb& verb : kVerbs) {
-    if (verb.run == nullptr) continue;
+    if (verb.run == nullptr || verb.example.empty()) continue;
     std::string words;
     for (const std::string& word : SplitWords(verb.words)) words += ' ' + word;
     std::string options;
@@ -122,6 +216,8 @@ Result<std::chrono::milliseconds> CacheCall::Duration(std::string_view option,
               fmt::format("{} \"{}\" is no duration", CacheOptionOf(option).flag, text),
               "give a whole number with ms, s, m, h or d, like 15m");
 }
+
+Result<ExitCode> CacheReference(const CacheCall&) { return Print(DescribeCacheVerbs()); }
 
 Result<ExitCode> CommandCache(const Invocation& invocation) {
   auto loaded = LoadConfigOf(invocation.flags, invocation.environment);

@@ -62,7 +62,7 @@ struct CacheVerb {
   std::string_view words;    // "KEY VALUE", "KEY...", "[PATTERN]"; a word may also be "a|b".
   std::string_view options;  // Ids of CacheOptions.
   std::string_view help;
-  std::string_view example;  // What follows "sharepoint-audit cache ".
+  std::string_view example;  // Empty: not advertised. What follows "sharepoint-audit cache ".
   Result<ExitCode> (*run)(const CacheCall& call);
 };
 
@@ -79,10 +79,63 @@ std::string DescribeCacheVerbs();
 
 // --- the verbs, by the file they are in ---
 
-// rules.cpp: what holds whatever is stored.
+// entries.cpp
+Result<ExitCode> CacheGet(const CacheCall& call);
+Result<ExitCode> CacheSet(const CacheCall& call);
+Result<ExitCode> CacheDel(const CacheCall& call);
+Result<ExitCode> CacheHas(const CacheCall& call);
+Result<ExitCode> CacheTtl(const CacheCall& call);
+Result<ExitCode> CacheMeta(const CacheCall& call);
+Result<ExitCode> CacheMget(const CacheCall& call);
+Result<ExitCode> CacheMset(const CacheCall& call);
+Result<ExitCode> CacheMdel(const CacheCall& call);
+Result<ExitCode> CacheGetOrSet(const CacheCall& call);
+Result<ExitCode> CacheIncr(const CacheCall& call);
+
+// index.cpp
+Result<ExitCode> CacheKeys(const CacheCall& call);
+Result<ExitCode> CacheIndexAdd(const CacheCall& call);
+Result<ExitCode> CacheIndexRm(const CacheCall& call);
+Result<ExitCode> CacheIndexGet(const CacheCall& call);
+Result<ExitCode> CacheIndexDelete(const CacheCall& call);
+Result<ExitCode> CacheInvalidate(const CacheCall& call);
+Result<ExitCode> CacheRevoke(const CacheCall& call);
+
+// advise.cpp, verbs.cpp
+Result<ExitCode> CacheAdvise(const CacheCall& call);
+Result<ExitCode> CacheReference(const CacheCall& call);
+
+// measure.cpp
+Result<ExitCode> CacheBench(const CacheCall& call);
+Result<ExitCode> CacheStress(const CacheCall& call);
+
+// moving.cpp
+Result<ExitCode> CacheBackup(const CacheCall& call);
+Result<ExitCode> CacheRestore(const CacheCall& call);
+Result<ExitCode> CacheMigrate(const CacheCall& call);
+Result<ExitCode> CacheValidate(const CacheCall& call);
+
+// rules.cpp
+Result<ExitCode> CacheKeyVerb(const CacheCall& call);
+Result<ExitCode> CacheTtlSelftest(const CacheCall& call);
 Result<ExitCode> CachePolicyVerb(const CacheCall& call);
 Result<ExitCode> CachePolicyExplain(const CacheCall& call);
 Result<ExitCode> CacheErrorPolicy(const CacheCall& call);
 Result<ExitCode> CacheTokenTtl(const CacheCall& call);
+
+// status.cpp
+Result<ExitCode> CacheStatsVerb(const CacheCall& call);
+Result<ExitCode> CacheHealth(const CacheCall& call);
+Result<ExitCode> CacheMetrics(const CacheCall& call);
+Result<ExitCode> CacheMemory(const CacheCall& call);
+Result<ExitCode> CachePing(const CacheCall& call);
+Result<ExitCode> CacheMonitor(const CacheCall& call);
+
+// upkeep.cpp
+Result<ExitCode> CacheCleanup(const CacheCall& call);
+Result<ExitCode> CacheClear(const CacheCall& call);
+Result<ExitCode> CacheEvict(const CacheCall& call);
+Result<ExitCode> CachePopulate(const CacheCall& call);
+Result<ExitCode> CacheVerify(const CacheCall& call);
 
 }  // namespace spa
