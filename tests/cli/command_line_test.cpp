@@ -289,7 +289,8 @@ TEST_CASE("the commands that exist are these") {
 
   CHECK(names == std::set<std::string>{"", "audit", "demo", "simulate", "doctor", "runs",
                                        "runs show", "export", "config", "config init",
-                                       "config show", "config schema", "completion", "cache"});
+                                       "config show", "config schema", "completion", "cache",
+                                       "serve"});
 }
 
 TEST_CASE("every option has a line of help") {
