@@ -10,7 +10,7 @@
 // and password of the options go before those of the URL; TLS is on if either asks for it.
 //
 // Plain text to a host elsewhere is possible, because some networks are private; but it is an error
-// finding of `cache security check` (cache/redis/security.h), which then exits with 5.
+// finding of `cache security check` (cache/redis/security.h), which then exits with 3.
 //
 // Errors: kUsage with one line that says what is wrong. Neither it nor place() holds a password.
 #pragma once

@@ -1,5 +1,5 @@
 // What is to be said about how we reach a Redis: for `cache security check` (findings; an error
-// finding means exit 5) and `cache security status`.
+// finding means exit 3) and `cache security status`.
 //
 // | code                   | severity | when |
 // |------------------------|----------|------------------------------------------------------------|

@@ -101,15 +101,24 @@ Result<ExitCode> WithStore(const CacheCall& call,
   if (!store) return Fail(store.error());
   Ending ending = ExitCode::kDone;
   const auto main = [&]() -> Task<void> {
-    const Status opened = co_await (*store)->Open();
-    if (!opened) {
-      ending = Fail(opened.error());
-      co_return;
-    }
-    auto body = [&]() -> Task<void> { ending = co_await work(**store); };
+    auto body = [&]() -> Task<void> {
+      const Status opened = co_await (*store)->Open();
+      if (!opened) {
+        ending = Fail(opened.error());
+      } else {
+        ending = co_await work(**store);
+      }
+    };
     auto close = [&]() -> Task<void> { co_await (*store)->Close(); };
     co_await ThenClose(body, close);
   };
+  return RunToEnd(io, main(), ending);
+}
+
+Result<ExitCode> WithLoop(std::function<Task<Result<ExitCode>>()> work) {
+  asio::io_context io(1);
+  Ending ending = ExitCode::kDone;
+  const auto main = [&]() -> Task<void> { ending = co_await work(); };
   return RunToEnd(io, main(), ending);
 }
 
@@ -122,14 +131,15 @@ Result<ExitCode> WithStores(const CacheCall& call, const std::string& from, cons
   if (!second) return Fail(second.error());
   Ending ending = ExitCode::kDone;
   const auto main = [&]() -> Task<void> {
-    for (Store* store : {first->get(), second->get()}) {
-      const Status opened = co_await store->Open();
+    auto body = [&]() -> Task<void> {
+      Status opened = co_await (*first)->Open();
+      if (opened) opened = co_await (*second)->Open();
       if (!opened) {
         ending = Fail(opened.error());
-        co_return;
+      } else {
+        ending = co_await work(**first, **second);
       }
-    }
-    auto body = [&]() -> Task<void> { ending = co_await work(**first, **second); };
+    };
     auto close = [&]() -> Task<void> {
       co_await (*first)->Close();
       co_await (*second)->Close();

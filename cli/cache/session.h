@@ -25,6 +25,8 @@ Result<ExitCode> WithCache(const CacheCall& call,
 // The store of the configuration.
 Result<ExitCode> WithStore(const CacheCall& call,
                            std::function<Task<Result<ExitCode>>(Store& store)> work);
+// Neither: only the loop to run on.
+Result<ExitCode> WithLoop(std::function<Task<Result<ExitCode>>()> work);
 // Two by their URLs.
 Result<ExitCode> WithStores(const CacheCall& call, const std::string& from, const std::string& to,
                             std::function<Task<Result<ExitCode>>(Store& from, Store& to)> work);

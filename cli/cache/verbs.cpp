@@ -51,6 +51,7 @@ constexpr CacheOption kOptions[] = {
     {"from",       "--from",       "URL",      "The one store"},
     {"to",         "--to",         "URL",      "The other store"},
     {"size",       "--size",       "small|medium|large", "100, 10,000 or 100,000 entries"},
+    {"from-last-run", "--from-last-run", "",   "The groups and sites of the last run"},
     {"provider",   "--provider",   "HOST",     "Host whose health and failures are to be forgotten"},
     {"baseline",   "--baseline",   "FILE",     "Compare with this earlier --json; exit code 3 where something fails"},
     {"warn",       "--warn",       "PERCENT",  "Remark from this loss of speed on"},
@@ -110,8 +111,16 @@ constexpr CacheVerb kVerbs[] = {
     {"migrate", "", "from to pattern json", "Copy from one store to another", "migrate --from disk:a.db --to disk:b.db", CacheMigrate},
     {"validate", "", "from to json", "Compare two stores; exit code 1 where they differ", "validate --from disk:a.db --to disk:b.db", CacheValidate},
     {"verify", "", "json", "Open every entry of the second level; exit code 3 where one is forged", "verify", CacheVerify},
+    {"warm", "", "from-last-run json", "Load what the last run asked for", "", CacheWarm},
     {"invalidate", "", "provider json", "Forget what is known of a host", "invalidate --provider graph.microsoft.com", CacheInvalidate},
     {"revoke", "", "jti expires-at json", "Refuse a token from now on, in every process that shares the second level", "revoke --jti 4711", CacheRevoke},
+    {"ring", "", "", "Which of several independent Redis servers keeps a key", "", nullptr},
+    {"ring route", "KEY", "nodes json", "Name the server that keeps a key", "ring route k --nodes a,b,c", CacheRingRoute},
+    {"ring show", "", "nodes json", "Show each server's share of the keys", "ring show --nodes a,b*2", CacheRingShow},
+    {"ring selftest", "", "json", "Compare routes with those known, and their evenness", "ring selftest", CacheRingSelftest},
+    {"security", "", "", "How the way to Redis is secured", "", nullptr},
+    {"security check", "", "json", "Look for what is insecure; exit code 3 where something is", "security check", CacheSecurityCheck},
+    {"security status", "", "json", "Show TLS, user and rights, with advice", "security status", CacheSecurityStatus},
     {"policy", "", "json", "List the kinds: how long each is kept, how many, and where", "policy --json", CachePolicyVerb},
     {"policy explain", "", "kind outcome bytes json",
      "Say what becomes of one answer: how long it is kept, where and in which form",
@@ -215,6 +224,11 @@ Result<std::chrono::milliseconds> CacheCall::Duration(std::string_view option,
   return Fail(ErrorCode::kUsage,
               fmt::format("{} \"{}\" is no duration", CacheOptionOf(option).flag, text),
               "give a whole number with ms, s, m, h or d, like 15m");
+}
+
+Result<ExitCode> CacheWarm(const CacheCall&) {
+  return Fail(ErrorCode::kUsage, "cache warm is not available in this version",
+              "an audit fills the second level as it goes");
 }
 
 Result<ExitCode> CacheReference(const CacheCall&) { return Print(DescribeCacheVerbs()); }

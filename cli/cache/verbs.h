@@ -103,6 +103,7 @@ Result<ExitCode> CacheRevoke(const CacheCall& call);
 
 // advise.cpp, verbs.cpp
 Result<ExitCode> CacheAdvise(const CacheCall& call);
+Result<ExitCode> CacheWarm(const CacheCall& call);
 Result<ExitCode> CacheReference(const CacheCall& call);
 
 // measure.cpp
@@ -114,6 +115,13 @@ Result<ExitCode> CacheBackup(const CacheCall& call);
 Result<ExitCode> CacheRestore(const CacheCall& call);
 Result<ExitCode> CacheMigrate(const CacheCall& call);
 Result<ExitCode> CacheValidate(const CacheCall& call);
+
+// ring.cpp, security.cpp
+Result<ExitCode> CacheRingRoute(const CacheCall& call);
+Result<ExitCode> CacheRingShow(const CacheCall& call);
+Result<ExitCode> CacheRingSelftest(const CacheCall& call);
+Result<ExitCode> CacheSecurityCheck(const CacheCall& call);
+Result<ExitCode> CacheSecurityStatus(const CacheCall& call);
 
 // rules.cpp
 Result<ExitCode> CacheKeyVerb(const CacheCall& call);
