@@ -1,5 +1,6 @@
-// What the cache tells about itself, in one shape: `cache stats`, `cache health`. Counters are sums over all processes that used the second level and have ended,
-// and of this one; entries, bytes and nodes tell how it is now.
+// What the cache tells about itself, in one shape: `cache stats`, `cache health`. Counters are sums
+// over all processes that used the second level and have ended, and of this one; entries, bytes and
+// nodes tell how it is now.
 //
 // Threads: any; ReportOn: the io_context's thread.
 #pragma once
