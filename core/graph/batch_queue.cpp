@@ -216,7 +216,6 @@ Task<void> BatchQueue::Send(Parts parts) {
   ThrottleGate& gate = service.gate(family_);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     PartAnswer& answer = answers[i];
-    gate.Heed(answer.headers);
     const auto& part = parts[i];
     if (answer.status >= 200 && answer.status < 300) {
       gate.Progress();

@@ -155,7 +155,6 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     counters_.resource_units += request.units;
     auto answer = co_await http_.Send(std::move(http), std::move(permit));
 
-    if (answer) family.Heed(answer->headers);
     std::optional<Error> failure;
     if (!answer) {
       failure = std::move(answer.error());
