@@ -14,6 +14,10 @@ namespace {
 constexpr std::uint64_t kUserSalt = 0x75736572;
 constexpr std::uint64_t kGroupSalt = 0x67727570;
 
+bool Holds(const std::vector<std::uint32_t>& users, std::uint32_t user) {
+  return std::find(users.begin(), users.end(), user) != users.end();
+}
+
 }  // namespace
 
 std::string Lower(std::string_view text) {
@@ -142,10 +146,30 @@ Directory::Membership Directory::Members(std::uint32_t group) const {
   const Group& g = groups_[group];
   Membership members;
   for (std::uint32_t i = 0; i < g.user_count; ++i) {
-    members.users.push_back((g.first_user + i) % user_count_);
+    const std::uint32_t user = (g.first_user + i) % user_count_;
+    if (!Holds(g.removed, user)) members.users.push_back(user);
   }
+  members.users.insert(members.users.end(), g.added.begin(), g.added.end());
   members.groups = g.nested;
   return members;
+}
+
+bool Directory::AddMember(std::uint32_t group, std::uint32_t user) {
+  Group& g = groups_[group];
+  if (std::erase(g.removed, user) > 0) return true;
+  const bool built = (user + user_count_ - g.first_user) % user_count_ < g.user_count;
+  if (built || Holds(g.added, user)) return false;
+  g.added.push_back(user);
+  return true;
+}
+
+bool Directory::RemoveMember(std::uint32_t group, std::uint32_t user) {
+  Group& g = groups_[group];
+  if (std::erase(g.added, user) > 0) return true;
+  const bool built = (user + user_count_ - g.first_user) % user_count_ < g.user_count;
+  if (!built || Holds(g.removed, user)) return false;
+  g.removed.push_back(user);
+  return true;
 }
 
 Directory::Membership Directory::TransitiveMembers(std::uint32_t group) const {

@@ -1,7 +1,9 @@
 // Directory: the people and groups of the simulated tenant (permissions.md 4, 5).
 //
-// People are computed from their number, groups are kept. Immutable after construction, so any
-// thread may ask. Everything follows from the seed.
+// People are computed from their number, groups are kept. Everything follows from the seed and from
+// the members that changes add and remove.
+//
+// Threads: any may ask while nobody changes it.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +39,9 @@ struct Group {
   bool is_public = false;
   std::uint32_t first_user = 0;  // Members are this many users from here, wrapping around …
   std::uint32_t user_count = 0;
-  std::vector<std::uint32_t> nested;  // … and these groups.
-  std::vector<std::uint32_t> owners;  // users
+  std::vector<std::uint32_t> nested;          // … and these groups.
+  std::vector<std::uint32_t> added, removed;  // users, by changes since
+  std::vector<std::uint32_t> owners;          // users
 };
 
 class Directory {
@@ -57,7 +60,10 @@ class Directory {
   struct Membership {
     std::vector<std::uint32_t> users, groups;
   };
-  Membership Members(std::uint32_t group) const;            // direct
+  Membership Members(std::uint32_t group) const;  // direct
+  // False where nothing changes.
+  bool AddMember(std::uint32_t group, std::uint32_t user);
+  bool RemoveMember(std::uint32_t group, std::uint32_t user);
   Membership TransitiveMembers(std::uint32_t group) const;  // each once, cycles end
 
   std::string OtpMail(std::uint32_t number) const;  // SharePoint-only guests have just this

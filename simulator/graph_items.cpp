@@ -23,7 +23,8 @@ enum SelectBit : std::uint32_t {
   kModified = 512,
   kSharepointIds = 1024,
   kEtag = 2048,
-  kCtag = 4096
+  kCtag = 4096,
+  kDeleted = 8192
 };
 
 constexpr std::pair<std::string_view, std::uint32_t> kSelectNames[] = {
@@ -39,7 +40,10 @@ constexpr std::pair<std::string_view, std::uint32_t> kSelectNames[] = {
     {"lastmodifieddatetime", kModified},
     {"sharepointids", kSharepointIds},
     {"etag", kEtag},
-    {"ctag", kCtag}};
+    {"ctag", kCtag},
+    {"deleted", kDeleted}};
+
+}  // namespace
 
 // sharepointIds come only when named (graph.md 4.1).
 std::uint32_t SelectMask(const Request& request) {
@@ -54,47 +58,6 @@ std::uint32_t SelectMask(const Request& request) {
   }
   return mask;
 }
-
-bool Prefers(const Request& request, std::string_view value) {
-  return Lower(request.Header("prefer")).find(value) != std::string::npos;
-}
-
-}  // namespace
-
-// What a delta token says: where to go on, and the options of the first call.
-struct GraphService::Token {
-  bool changes = false;      // from a deltaLink: nothing has changed since
-  bool after_empty = false;  // the empty page before this one has been sent
-  std::uint32_t offset = 0;
-  std::uint32_t page = 1;
-  std::uint32_t select = 0;
-  std::uint32_t size = 200;
-
-  std::string Write() const {
-    return Base64Url(fmt::format("3;%234;{};{};{};{};{};{}", changes ? 'c' : 'f',
-                                 after_empty ? 1 : 0, offset, page, select, size));
-  }
-  static std::optional<Token> Read(std::string_view text) {
-    const auto plain = FromBase64(text);
-    if (!plain || !plain->starts_with("3;%234;") || plain->size() < 9) return std::nullopt;
-    Token token;
-    token.changes = (*plain)[7] == 'c';
-    std::uint32_t fields[5] = {};
-    const char* at = plain->data() + 9;
-    const char* end = plain->data() + plain->size();
-    for (auto& field : fields) {
-      const auto parsed = std::from_chars(at, end, field);
-      if (parsed.ec != std::errc{}) return std::nullopt;
-      at = parsed.ptr == end ? end : parsed.ptr + 1;
-    }
-    token.after_empty = fields[0] != 0;
-    token.offset = fields[1];
-    token.page = fields[2];
-    token.select = fields[3];
-    token.size = std::max(1u, fields[4]);
-    return token;
-  }
-};
 
 Response GraphService::Drives(const Request& request, const Segments& path) {
   if (path.size() < 2) return GraphError(400, "invalidRequest", "A drive id is missing.");
@@ -172,145 +135,6 @@ Response GraphService::DriveItemRoutes(const Request& request, const Library& li
   return GraphError(400, "BadRequest", "Resource not found for the segment '" + rest[0] + "'.");
 }
 
-Response GraphService::Delta(const Request& request, const Library& library,
-                             std::string_view text) {
-  Response error;
-  const std::string expand = Lower(request.Query("$expand"));
-  if (expand.find("permissions") != std::string::npos) {
-    error = GraphError(501, "notSupported", "Permission is not supported in this item.");
-  } else if (!expand.empty()) {
-    error = GraphError(400, "badArgument", "This expansion is not supported.");
-  } else if (t_.spec().wire.require_prefer_helpers && Prefers(request, "deltashowsharingchanges") &&
-             !(Prefers(request, "deltashowremovedasdeleted") &&
-               Prefers(request, "deltatraversepermissiongaps"))) {
-    error = GraphError(400, "invalidRequest",
-                       "Must also prefer deltashowremovedasdeleted and deltatraversepermissiongaps "
-                       "when preferring deltashowsharingchanges for a user request.");
-  }
-  if (error.status != 200) {
-    error.route = "graph delta";
-    error.units = 2;
-    return error;
-  }
-  Token token;
-  token.select = SelectMask(request);
-  token.size = static_cast<std::uint32_t>(t_.spec().wire.delta_page);
-  if (t_.spec().wire.top == "honour" && request.HasQuery("$top")) {
-    token.size =
-        std::clamp<std::uint32_t>(static_cast<std::uint32_t>(std::strtoul(
-                                      std::string(request.Query("$top")).c_str(), nullptr, 10)),
-                                  1, 1000);
-  }
-  const bool time = text.size() > 10 && text[4] == '-' && text[10] == 'T';
-  if (text == "latest" || time) {  // nothing has changed since
-    token.changes = true;
-  } else if (!text.empty()) {
-    const auto read = Token::Read(text);
-    if (!read || read->offset > library.items + 1) {
-      Response bad = GraphError(400, "invalidRequest", "The provided token is malformed.");
-      bad.route = "graph delta";
-      bad.units = 1;
-      return bad;
-    }
-    token = *read;
-  }
-  if (Response gone = GoneOnce(request, library, token); gone.status == 410) return gone;
-  Response response = DeltaPage(request, library, token);
-  response.units = token.changes ? 1 : 2;
-  response.route = token.changes ? "graph delta changes" : "graph delta";
-  return response;
-}
-
-Response GraphService::GoneOnce(const Request& request, const Library& library,
-                                const Token& token) {
-  const WireSpec& wire = t_.spec().wire;
-  if (wire.gone_at_page == 0 || static_cast<int>(token.page) != wire.gone_at_page ||
-      token.changes) {
-    return Response();
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    if (!gone_.insert(library.number).second) return Response();
-  }
-  Response gone = GraphError(410, "resyncRequired", "Resync required.");
-  gone.route = "graph delta";
-  gone.units = 2;
-  if (wire.gone_location) {
-    Token fresh;
-    fresh.select = token.select;
-    fresh.size = token.size;
-    gone.headers.emplace_back("Location",
-                              fmt::format("{}/drives/{}/items/{}/delta?token={}", Base(request),
-                                          library.drive_id, t_.ItemId(library, 0), fresh.Write()));
-  }
-  return gone;
-}
-
-Response GraphService::DeltaPage(const Request& request, const Library& library,
-                                 const Token& token) {
-  const WireSpec& wire = t_.spec().wire;
-  const bool ignored =
-      wire.prefer_mode == "ignore" || Unit(Hash(library.seed, 91)) < wire.prefer_ignored_drives;
-  const bool hierarchical = !ignored && Prefers(request, "hierarchicalsharing");
-  const std::uint32_t count = library.items + 1;
-  Response response;
-  response.body.reserve(token.size * 640 + 4096);
-  JsonOut json(response.body);
-  json.Open('{').Field("@odata.context",
-                       request.Origin() + "/v1.0/$metadata#Collection(driveItem)");
-  json.Open("value", '[');
-  Token next = token;
-  bool finished = token.changes;
-  const bool empty = !finished && !token.after_empty &&
-                     Unit(Hash(library.seed, 92, token.offset)) < wire.empty_page_rate;
-  if (empty) {
-    next.after_empty = true;
-  } else if (!finished) {
-    const std::uint32_t end = std::min(count, token.offset + token.size);
-    auto write = [&](std::uint32_t item, bool stale) {
-      json.Open('{');
-      WriteItem(json, request, library, item, token.select, hierarchical, stale);
-      json.Close('}');
-    };
-    if (wire.repeat_ancestors) {
-      std::vector<std::uint32_t> ancestors;
-      for (std::uint32_t item = token.offset; item < end; ++item) {
-        for (std::uint32_t at = item; at > 0;) {
-          at = t_.ParentOf(library, at);
-          if (at >= token.offset && at < end) break;
-          if (std::find(ancestors.begin(), ancestors.end(), at) != ancestors.end()) break;
-          ancestors.push_back(at);
-        }
-      }
-      for (auto at = ancestors.rbegin(); at != ancestors.rend(); ++at) write(*at, false);
-    }
-    for (std::uint32_t item = token.offset; item < end; ++item) write(item, false);
-    if (wire.duplicate_rate > 0) {  // Seen early, as they were; the later page wins.
-      for (std::uint32_t item = end; item < std::min(count, end + token.size); ++item) {
-        if (Unit(Hash(library.seed, 93, item)) < wire.duplicate_rate) write(item, true);
-      }
-    }
-    next.offset = end;
-    next.after_empty = false;
-    ++next.page;
-    finished = end >= count && (!wire.empty_last_page || token.offset >= count);
-  }
-  json.Close(']');
-  next.changes = finished;
-  if (finished) {
-    next.offset = 0;
-    next.page = 1;
-  }
-  json.Field(finished ? "@odata.deltaLink" : "@odata.nextLink",
-             fmt::format("{}/drives/{}/items/{}/delta?token={}", Base(request), library.drive_id,
-                         t_.ItemId(library, 0), next.Write()));
-  json.Close('}');
-  if (wire.preference_applied && hierarchical) {
-    response.headers.emplace_back("Preference-Applied", "hierarchicalsharing");
-  }
-  return response;
-}
-
 void GraphService::WriteItem(JsonOut& json, const Request& request, const Library& library,
                              std::uint32_t item, std::uint32_t select, bool hierarchical,
                              bool stale) const {
@@ -358,10 +182,13 @@ void GraphService::WriteItem(JsonOut& json, const Request& request, const Librar
     for (std::size_t i = start; i < out.size(); ++i) {
       if (out[i] >= 'a' && out[i] <= 'f') out[i] = static_cast<char>(out[i] - 32);
     }
-    out += stale ? "},1\\\"\"" : "},2\\\"\"";
+    out += "},";
+    out += std::to_string(stale ? 1 : t_.VersionOf(library, item));
+    out += "\\\"\"";
   }
   if ((select & kCtag) != 0 && !folder) {
-    json.Field("cTag", fmt::format("\"c:{{{}}},2\"", Text(unique_id)));
+    json.Field("cTag",
+               fmt::format("\"c:{{{}}},{}\"", Text(unique_id), t_.VersionOf(library, item)));
   }
   if ((select & kCreated) != 0) json.Field("createdDateTime", "2018-01-01T07:30:00Z");
   if ((select & kModified) != 0) {
@@ -391,6 +218,22 @@ void GraphService::WriteItem(JsonOut& json, const Request& request, const Librar
     out += "\"}";
   }
   if ((select & kShared) != 0 && !stale) WriteShared(json, library, item, hierarchical);
+}
+
+// graph.md 4.3: no name, no cTag, a date of the year 1.
+void GraphService::WriteDeleted(JsonOut& json, const Library& library, std::uint32_t item,
+                                std::uint32_t select) const {
+  json.Field("id", t_.ItemId(library, item));
+  if ((select & kParent) != 0) {
+    json.Open("parentReference", '{').Field("driveId", library.drive_id);
+    json.Field("driveType", t_.webs()[library.web].personal ? "business" : "documentLibrary");
+    json.Field("id", t_.ItemId(library, t_.ParentOf(library, item))).Close('}');
+  }
+  if ((select & kDeleted) != 0) {
+    json.Open("deleted", '{').Field("state", "deleted").Close('}');
+  }
+  if ((select & kSize) != 0) json.Field("size", 0);
+  if ((select & kModified) != 0) json.Field("lastModifiedDateTime", "0001-01-01T00:00:00-08:00");
 }
 
 // graph.md section 0 and 4.5: with hierarchicalsharing the key means "owns a scope"; without, it

@@ -48,6 +48,7 @@ Response SiteRefusal(const Web& web) {
     case SiteState::kForbidden:
       return GraphError(403, "accessDenied", "Access denied");
     case SiteState::kMissing:
+    case SiteState::kDeleted:
       return GraphError(404, "itemNotFound", "Requested site could not be found");
   }
   return Response();

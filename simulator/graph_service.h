@@ -2,11 +2,13 @@
 // permissions.md 1, 2, 5). It answers for a request whose bearer token has been checked; faults,
 // prices and limits are put on top by Service.
 //
-// Threads: any; the few things it remembers (drives that answered 410 already) are behind a mutex.
+// Threads: any, while nobody changes the tenant; the few things it remembers (drives that answered
+// 410 already, expired tokens) are behind a mutex.
 // Lifetime: the tenant must outlive it.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -31,6 +33,9 @@ class GraphService {
 
   Response Handle(const Request& request, const PartHandler& part);
   void Reset();
+  // Every delta token given out so far is stale from now on: those of all drives, or of these
+  // libraries.
+  void ExpireTokens(const std::vector<std::uint32_t>* libraries);
 
  private:
   using Segments = std::vector<std::string>;
@@ -52,14 +57,25 @@ class GraphService {
   Response Drives(const Request& request, const Segments& path);
   Response DriveItemRoutes(const Request& request, const Library& library, std::uint32_t item,
                            const Segments& rest);
-  Response Delta(const Request& request, const Library& library, std::string_view token);
-  Response DeltaPage(const Request& request, const Library& library, const Token& token);
-  Response GoneOnce(const Request& request, const Library& library, const Token& token);
   void WriteItem(JsonOut& json, const Request& request, const Library& library, std::uint32_t item,
                  std::uint32_t select, bool hierarchical, bool stale) const;
+  void WriteDeleted(JsonOut& json, const Library& library, std::uint32_t item,
+                    std::uint32_t select) const;
   void WriteShared(JsonOut& json, const Library& library, std::uint32_t item,
                    bool hierarchical) const;
   std::string SharedScope(const Library& library, std::uint32_t item) const;
+
+  // graph_delta.cpp
+  Response Delta(const Request& request, const Library& library, std::string_view token);
+  Response DeltaPage(const Request& request, const Library& library, const Token& token);
+  Response ChangesPage(const Request& request, const Library& library, const Token& token);
+  Response Gone(const Request& request, const Library& library, const Token& token);
+  bool IsGone(const Request& request, const Library& library, const Token& token);
+  bool Visible(const Library& library, const Token& token, LoggedChange::What what) const;
+  bool Ignores(const Library& library) const;
+  std::vector<std::uint32_t> AncestorsOf(const Library& library,
+                                         const std::vector<std::uint32_t>& items) const;
+  std::string DeltaUrl(const Request& request, const Library& library, const Token& token) const;
 
   // graph_permissions.cpp
   Response Permissions(const Request& request, const Library& library, std::uint32_t item);
@@ -81,6 +97,9 @@ class GraphService {
   const SimulatedTenant& t_;
   std::mutex mutex_;
   std::set<std::uint32_t> gone_;  // drives that answered their one 410
+  // Tokens carry the epoch they were made in; older ones than these are stale.
+  std::uint32_t epoch_ = 0, expired_epoch_ = 0;
+  std::map<std::uint32_t, std::uint32_t> expired_drives_;
 };
 
 // The origin that webUrls and SharePoint REST have, seen from a request to Graph.
@@ -89,5 +108,7 @@ std::string SharePointOrigin(const TenantSpec& spec, const Request& request);
 Response SiteRefusal(const Web& web);
 bool Selects(const Request& request, std::string_view lower_name);  // named in $select
 bool SelectsAll(const Request& request);                            // no $select
+// The members of a drive item that $select asks for, as WriteItem takes it.
+std::uint32_t SelectMask(const Request& request);
 
 }  // namespace spa::sim

@@ -169,7 +169,7 @@ Response GraphService::SiteRoutes(const Request& request, const Web& web, const 
 Response GraphService::ListSites(const Request& request) {
   std::vector<std::uint32_t> roots;
   for (const Web& web : t_.webs()) {
-    if (web.parent < 0) roots.push_back(web.number);
+    if (web.parent < 0 && web.state != SiteState::kDeleted) roots.push_back(web.number);
   }
   // The next link leaves getAllSites for /sites (graph.md 2.1).
   Response response =
@@ -180,8 +180,12 @@ Response GraphService::ListSites(const Request& request) {
 }
 
 Response GraphService::ListWebs(const Request& request, const Web& web) {
+  std::vector<std::uint32_t> children;
+  for (auto child : web.children) {
+    if (t_.webs()[child].state != SiteState::kDeleted) children.push_back(child);
+  }
   Response response =
-      Page(request, web.children, t_.spec().wire.drives_page, "sites",
+      Page(request, children, t_.spec().wire.drives_page, "sites",
            fmt::format("{}/sites/{}/sites", Base(request), web.id),
            [&](JsonOut& json, std::uint32_t child) { WriteSite(json, request, t_.webs()[child]); });
   response.route = "graph subsites";

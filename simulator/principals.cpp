@@ -95,22 +95,37 @@ Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who)
 }
 
 std::uint32_t LinkGroupNumber(const SimulatedTenant& tenant, const Library& library,
-                              std::uint32_t item, std::uint32_t link) {
-  const auto place = (library.first_in_collection + item) * kLinksPerItem + link;
+                              std::uint32_t item, std::uint32_t index, const Link& link) {
+  if (link.group_number != 0) return link.group_number;
+  const auto place = (library.first_in_collection + item) * kLinksPerItem + index;
   return FirstLink(tenant) + static_cast<std::uint32_t>(place);
 }
 
 std::optional<LinkPlace> LinkOfGroup(const SimulatedTenant& tenant, const Web& web,
                                      std::uint32_t number) {
-  if (number < FirstLink(tenant)) return std::nullopt;
-  const std::uint32_t place = number - FirstLink(tenant);
-  const std::uint64_t item = place / kLinksPerItem;
-  for (const Library& library : tenant.libraries()) {
-    if (tenant.webs()[library.web].collection != web.collection) continue;
-    if (item < library.first_in_collection) continue;
-    const auto inside = static_cast<std::uint32_t>(item - library.first_in_collection);
-    if (inside == 0 || inside > library.items) continue;
-    return LinkPlace{library.number, inside, place % kLinksPerItem};
+  std::optional<FoundItem> owner;
+  if (number >= kFirstGivenLinkGroup) {
+    owner = tenant.ItemOfLinkGroup(number);
+  } else if (number >= FirstLink(tenant)) {
+    const std::uint64_t place = (number - FirstLink(tenant)) / kLinksPerItem;
+    for (const Library& library : tenant.libraries()) {
+      if (tenant.webs()[library.web].collection != web.collection) continue;
+      if (place <= library.first_in_collection) continue;
+      const auto item = static_cast<std::uint32_t>(place - library.first_in_collection);
+      if (item <= library.built_items) owner = FoundItem{library.number, item};
+    }
+  }
+  if (!owner) return std::nullopt;
+  const Library& library = tenant.libraries()[owner->library];
+  if (library.deleted || tenant.webs()[library.web].collection != web.collection ||
+      tenant.KindOf(library, owner->item) != ScopeKind::kLinks) {
+    return std::nullopt;
+  }
+  const Acl acl = tenant.OwnAcl(library, owner->item);
+  for (std::uint32_t link = 0; link < acl.links.size(); ++link) {
+    if (LinkGroupNumber(tenant, library, owner->item, link, acl.links[link]) == number) {
+      return LinkPlace{owner->library, owner->item, link};
+    }
   }
   return std::nullopt;
 }

@@ -25,7 +25,9 @@ Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who)
 
 // The number of the hidden group of a sharing link in its site collection, and back.
 std::uint32_t LinkGroupNumber(const SimulatedTenant& tenant, const Library& library,
-                              std::uint32_t item, std::uint32_t link);
+                              std::uint32_t item, std::uint32_t index, const Link& link);
+// Numbers that changes give to new links begin here.
+constexpr std::uint32_t kFirstGivenLinkGroup = 0x40000000;
 struct LinkPlace {
   std::uint32_t library, item, link;
 };

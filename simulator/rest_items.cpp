@@ -39,23 +39,27 @@ Response RestService::Items(const Request& request, const Web& web, ListRef list
   }
   const std::uint32_t count = list.library ? list.library->items : list.list->items;
   const std::uint32_t first = AfterId(request) + 1;
-  const std::uint32_t end = std::min(count, first + top - 1);  // the last one of this page
   Response response;
   response.body.reserve(top * 120);
   JsonOut json(response.body);
   json.Open('{').Open("value", '[');
-  for (std::uint32_t item = first; item <= end; ++item) WriteItem(json, request, list, item);
+  std::uint32_t next = first;  // the item to go on with
+  for (std::uint32_t written = 0; next <= count; ++next) {
+    if (!Exists(list, next)) continue;
+    if (written++ == top) break;
+    WriteItem(json, request, list, next);
+  }
   json.Close(']');
-  if (end < count && first <= count) {
-    std::string next =
+  if (next <= count) {
+    std::string link =
         fmt::format("{}{}/_api/web/lists(guid%27{}%27)/items?%24skiptoken=Paged%3dTRUE%26p_ID%3d{}",
                     request.Origin(), web.path,
-                    Text(list.library ? list.library->list_id : list.list->list_id), end);
+                    Text(list.library ? list.library->list_id : list.list->list_id), next - 1);
     for (const char* name : {"$select", "$expand", "$top"}) {
       if (!request.HasQuery(name)) continue;
-      next += fmt::format("&%24{}={}", name + 1, PercentEncode(request.Query(name)));
+      link += fmt::format("&%24{}={}", name + 1, PercentEncode(request.Query(name)));
     }
-    json.Field("odata.nextLink", next);
+    json.Field("odata.nextLink", link);
   }
   json.Close('}');
   return response;

@@ -147,7 +147,7 @@ SiteGroup RestService::LinkGroup(const Library& library, std::uint32_t item, std
   std::string path;
   t_.AppendPath(path, library, item);
   SiteGroup group;
-  group.id = LinkGroupNumber(t_, library, item, link);
+  group.id = LinkGroupNumber(t_, library, item, link, what);
   group.title = LinkGroupTitle(t_, library, item, what);
   group.owner_title = "System Account";
   group.description = fmt::format("This group is for {} sharing links on item '{}'",
@@ -159,7 +159,11 @@ SiteGroup RestService::LinkGroup(const Library& library, std::uint32_t item, std
 std::vector<SiteGroup> RestService::LinkGroups(const Web& web) const {
   std::vector<SiteGroup> groups;
   for (const Library& library : t_.libraries()) {
-    if (t_.webs()[library.web].collection != web.collection) continue;
+    const Web& holder = t_.webs()[library.web];
+    if (library.deleted || holder.collection != web.collection ||
+        holder.state == SiteState::kDeleted) {
+      continue;
+    }
     for (std::uint32_t item = 1; item <= library.items; ++item) {
       if (t_.KindOf(library, item) != ScopeKind::kLinks) continue;
       const Acl acl = t_.OwnAcl(library, item);
@@ -196,12 +200,8 @@ Response RestService::SiteGroupRoutes(const Request& request, const Web& web, co
   if (id == kPlumbingGroup) found = Plumbing(web);
   if (const auto place = LinkOfGroup(t_, web, id)) {
     const Library& library = t_.libraries()[place->library];
-    if (t_.KindOf(library, place->item) == ScopeKind::kLinks) {
-      const Acl acl = t_.OwnAcl(library, place->item);
-      if (place->link < acl.links.size()) {
-        found = LinkGroup(library, place->item, place->link, acl.links[place->link]);
-      }
-    }
+    const Acl acl = t_.OwnAcl(library, place->item);
+    found = LinkGroup(library, place->item, place->link, acl.links[place->link]);
   }
   if (!found) {
     return RestError(404, "-2146232832, Microsoft.SharePoint.SPException",
@@ -253,7 +253,7 @@ Response RestService::SiteUsers(const Request& request, const Web& web) {
       for (const Principal& who : group.members) note(who);
     }
     for (const Web& each : t_.webs()) {
-      if (each.collection != web.collection) continue;
+      if (each.collection != web.collection || each.state == SiteState::kDeleted) continue;
       note_entries(each.acl.entries);
       note_entries(each.plumbing);
       for (auto library : each.libraries) note_entries(t_.libraries()[library].acl.entries);

@@ -82,6 +82,7 @@ Response RestService::Handle(const Request& request, const PartHandler& part) {
       return RestError(refused, "-2147024891, System.UnauthorizedAccessException",
                        "Access is denied.");
     case SiteState::kMissing:
+    case SiteState::kDeleted:
       return RestError(404, "-2147024894, System.IO.FileNotFoundException",
                        "The file or folder was not found.");
   }
@@ -210,7 +211,9 @@ void RestService::WriteList(JsonOut& json, const Request& request, ListRef list)
   if (wants("basetype")) json.Field("BaseType", library ? 1 : 0);
   if (wants("hidden")) json.Field("Hidden", library ? false : list.list->hidden);
   if (wants("id")) json.Field("Id", Text(library ? list.library->list_id : list.list->list_id));
-  if (wants("itemcount")) json.Field("ItemCount", library ? list.library->items : list.list->items);
+  if (wants("itemcount")) {
+    json.Field("ItemCount", library ? t_.CountItems(*list.library) : t_.CountItems(*list.list));
+  }
   if (wants("title")) json.Field("Title", library ? list.library->title : list.list->title);
   if (Selects(request, "readsecurity")) json.Field("ReadSecurity", 1);
   if (Selects(request, "writesecurity")) json.Field("WriteSecurity", 1);
@@ -259,7 +262,7 @@ Response RestService::ListRoutes(const Request& request, const Web& web, ListRef
     const std::uint32_t count = list.library ? list.library->items : list.list->items;
     const auto item =
         static_cast<std::uint32_t>(std::strtoul(steps[0].argument.c_str(), nullptr, 10));
-    if (item == 0 || item > count) {
+    if (item == 0 || item > count || !Exists(list, item)) {
       return RestError(404, "-2130575338, System.ArgumentException",
                        "Item does not exist. It may have been deleted by another user.");
     }

@@ -47,6 +47,10 @@ class RestService {
   Response ListRoutes(const Request& request, const Web& web, ListRef list, const Steps& steps);
   void WriteList(JsonOut& json, const Request& request, ListRef list) const;
 
+  bool Exists(ListRef list, std::uint32_t item) const {
+    return list.library ? t_.Exists(*list.library, item) : t_.Exists(*list.list, item);
+  }
+
   // rest_items.cpp
   Response Items(const Request& request, const Web& web, ListRef list);
   Response ItemRoutes(const Request& request, const Web& web, ListRef list, std::uint32_t item,

@@ -292,7 +292,10 @@ const SimulatedTenant& SimulatorServer::tenant() const { return impl_->tenant_; 
 sim::TrafficCounters SimulatorServer::counters() const {
   return impl_->service_.traffic().counters();
 }
-const sim::Floor& SimulatorServer::floor() { return impl_->service_.floor(); }
+sim::Floor SimulatorServer::floor() { return impl_->service_.floor(); }
+Result<std::string> SimulatorServer::Mutate(std::string_view body) {
+  return impl_->service_.Mutate(body);
+}
 void SimulatorServer::set_faults(FaultSpec faults) {
   impl_->service_.traffic().set_faults(std::move(faults));
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/result.h"
 #include "simulator/simulated_tenant.h"
@@ -42,7 +43,9 @@ class SimulatorServer {
   std::string base_url() const;  // "http://127.0.0.1:8080"
   const SimulatedTenant& tenant() const;
   sim::TrafficCounters counters() const;
-  const sim::Floor& floor();
+  sim::Floor floor();
+  // As POST /__sim/mutate does (simulator/mutation.h).
+  Result<std::string> Mutate(std::string_view body);
   void set_faults(FaultSpec faults);  // from the next request on
   void RegisterCertificate(const std::string& pem);
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "simulator/json_out.h"
+#include "simulator/mutation.h"
 
 namespace spa::sim {
 namespace {
@@ -41,7 +43,7 @@ Family FamilyOf(const Request& request) {
   return Family::kSharePoint;
 }
 
-Service::Service(const SimulatedTenant& tenant)
+Service::Service(SimulatedTenant& tenant)
     : t_(tenant),
       login_(tenant.spec()),
       graph_(tenant),
@@ -52,7 +54,11 @@ Response Service::Handle(const Request& request) {
   const Family family = FamilyOf(request);
   if (family == Family::kControl) return Control(request);
   const std::uint64_t number = traffic_.Arrive(request, family);
-  Response response = Route(request);
+  Response response;
+  {
+    const std::shared_lock lock(tenant_mutex_);
+    response = Route(request);
+  }
   if (response.family != Family::kDirectory) response.family = family;
   traffic_.Judge(request, number, response);
   const std::string id = Text(MakeGuid(Hash(t_.spec().seed, number, 5)));
@@ -68,10 +74,48 @@ void Service::Finish(const Request& request, std::size_t bytes) {
   if (FamilyOf(request) != Family::kControl) traffic_.Leave(bytes);
 }
 
-const Floor& Service::floor() {
+Floor Service::floor() {
+  const std::shared_lock tenant(tenant_mutex_);
   const std::lock_guard lock(floor_mutex_);
-  if (!floor_) floor_ = FloorOf(t_);
+  if (!floor_ || floor_position_ != t_.position()) floor_ = FloorOf(t_);
+  floor_position_ = t_.position();
   return *floor_;
+}
+
+Result<std::string> Service::Mutate(std::string_view body) {
+  const std::unique_lock lock(tenant_mutex_);
+  return Mutation(t_).Apply(body);
+}
+
+LineStream Service::Guarded(LineStream stream) {
+  return [this, stream = std::move(stream)](std::string& piece) {
+    const std::shared_lock lock(tenant_mutex_);
+    return stream(piece);
+  };
+}
+
+// {"drives": [ids]}, or nothing for all.
+Response Service::ExpireTokens(const Request& request) {
+  Response response;
+  response.body = "{}";
+  const auto ask = nlohmann::json::parse(request.body, nullptr, false);
+  if (!ask.is_object() || !ask.contains("drives")) {
+    graph_.ExpireTokens(nullptr);
+    return response;
+  }
+  std::vector<std::uint32_t> libraries;
+  const std::shared_lock lock(tenant_mutex_);
+  for (const auto& id : ask["drives"]) {
+    const auto library = id.is_string() ? t_.FindLibrary(id.get<std::string>()) : std::nullopt;
+    if (!library) {
+      response.status = 400;
+      response.body = R"({"error":"there is no such drive"})";
+      return response;
+    }
+    libraries.push_back(*library);
+  }
+  graph_.ExpireTokens(&libraries);
+  return response;
 }
 
 Response Service::Route(const Request& request) {
@@ -166,9 +210,16 @@ Response Service::Control(const Request& request) {
       path == "/__sim/truth/groups") {
     const std::string origin = SharePointOrigin(t_.spec(), request);
     response.content_type = "application/x-ndjson";
-    response.stream = path.ends_with("permissions") ? TruePermissions(t_, origin)
-                      : path.ends_with("objects")   ? TrueObjects(t_, origin)
-                                                    : TrueGroups(t_);
+    response.stream = Guarded(path.ends_with("permissions") ? TruePermissions(t_, origin)
+                              : path.ends_with("objects")   ? TrueObjects(t_, origin)
+                                                            : TrueGroups(t_));
+  } else if (path == "/__sim/mutate" && request.method == "POST") {
+    auto done = Mutate(request.body);
+    response.status = done ? 200 : 400;
+    response.body =
+        done ? *std::move(done) : nlohmann::json{{"error", done.error().message}}.dump();
+  } else if (path == "/__sim/expire-tokens" && request.method == "POST") {
+    response = ExpireTokens(request);
   } else if (path == "/__sim/counters") {
     response.body = CountersJson();
   } else if (path == "/__sim/requests") {
@@ -188,7 +239,7 @@ Response Service::Control(const Request& request) {
 
 std::string Service::CountersJson() {
   const TrafficCounters c = traffic_.counters();
-  const Floor& f = floor();
+  const Floor f = floor();
   std::string body;
   JsonOut json(body);
   json.Open('{').Field("http_requests", c.http_requests).Field("graph_requests", c.graph);
@@ -211,7 +262,9 @@ std::string Service::CountersJson() {
   json.Field("site_pages", f.site_pages).Field("webs", f.webs).Field("web_batches", f.web_batches);
   json.Field("drives", f.drives).Field("delta_pages", f.delta_pages);
   json.Field("unique_items", f.unique_items).Field("permission_batches", f.permission_batches);
-  json.Field("groups", f.groups).Field("group_batches", f.group_batches).Close('}').Close('}');
+  json.Field("groups", f.groups).Field("group_batches", f.group_batches);
+  json.Field("drive_batches", f.drive_batches).Field("quiet_requests", f.quiet_requests);
+  json.Close('}').Close('}');
   return body;
 }
 

@@ -1,16 +1,19 @@
 // Service: every route of the simulator behind one function, without a socket. server.cpp gives it
 // requests from the wire; tests may give it their own.
 //
-// Threads: any.
+// Threads: any. A change of the tenant waits until nobody asks it; streams of the truth let changes
+// in between their pieces, so read them while nothing changes.
 // Lifetime: the tenant must outlive it and every stream it hands out.
 #pragma once
 
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/result.h"
 #include "simulator/graph_service.h"
 #include "simulator/http.h"
 #include "simulator/login_service.h"
@@ -23,7 +26,7 @@ namespace spa::sim {
 
 class Service {
  public:
-  explicit Service(const SimulatedTenant& tenant);
+  explicit Service(SimulatedTenant& tenant);
 
   // Answers and keeps the books. Finish must follow once the answer is out.
   Response Handle(const Request& request);
@@ -31,7 +34,9 @@ class Service {
 
   LoginService& login() { return login_; }
   Traffic& traffic() { return traffic_; }
-  const Floor& floor();  // computed at the first call
+  Floor floor();  // computed at the first call after a change
+  // POST /__sim/mutate (mutation.h): the answer's body. Waits for requests that are being answered.
+  Result<std::string> Mutate(std::string_view body);
 
  private:
   Response Route(const Request& request);
@@ -40,15 +45,19 @@ class Service {
   Response SharePoint(const Request& request);
   Response SharePointPart(const Request& part, std::vector<std::string>& waits);
   Response Control(const Request& request);
+  Response ExpireTokens(const Request& request);
+  LineStream Guarded(LineStream stream);
   std::string CountersJson();
 
-  const SimulatedTenant& t_;
+  SimulatedTenant& t_;
+  std::shared_mutex tenant_mutex_;  // shared by those who ask, exclusive for changes
   LoginService login_;
   GraphService graph_;
   RestService rest_;
   Traffic traffic_;
   std::mutex floor_mutex_;
   std::optional<Floor> floor_;
+  std::uint64_t floor_position_ = 0;
 };
 
 Family FamilyOf(const Request& request);

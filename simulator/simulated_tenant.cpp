@@ -14,8 +14,18 @@ using namespace sim;
 namespace sim {
 
 std::string_view Name(SiteState state) {
-  constexpr std::string_view kNames[] = {"open", "locked", "archived", "forbidden", "missing"};
+  constexpr std::string_view kNames[] = {"open",      "locked",  "archived",
+                                         "forbidden", "missing", "deleted"};
   return kNames[static_cast<int>(state)];
+}
+
+ScopeKind KindOf(const Scope& scope) {
+  if (!scope.unique) return ScopeKind::kInherits;
+  if (!scope.acl.links.empty()) return ScopeKind::kLinks;
+  const auto given = [](const Entry& entry) { return !entry.copied; };
+  return std::any_of(scope.acl.entries.begin(), scope.acl.entries.end(), given)
+             ? ScopeKind::kDirect
+             : ScopeKind::kUnshared;
 }
 
 }  // namespace sim
@@ -36,6 +46,13 @@ std::optional<std::uint32_t> Find(const Map& map, const Key& key) {
 
 SimulatedTenant::SimulatedTenant(TenantSpec spec) : spec_(std::move(spec)), directory_(spec_) {
   TenantBuilder(*this).Build();
+}
+
+std::uint64_t SimulatedTenant::PositionAt(std::string_view time) const {
+  for (const auto& [at, before] : times_) {
+    if (std::string_view(at).substr(0, 19) >= time.substr(0, 19)) return before;
+  }
+  return position_;
 }
 
 std::optional<std::uint32_t> SimulatedTenant::FindWeb(std::string_view site_id) const {
@@ -80,20 +97,30 @@ std::optional<std::uint32_t> SimulatedTenant::FindItem(const Library& library,
   if (!guid) return std::nullopt;
   if (*guid == RootUniqueId()) return 0;
   const auto item = NumberIn(library.seed, *guid);
-  if (!item || *item == 0 || *item > library.items) return std::nullopt;
+  if (!item || *item == 0 || *item > library.items || !Exists(library, *item)) return std::nullopt;
   return item;
 }
 
 bool SimulatedTenant::IsFolder(const Library& library, std::uint32_t item) const {
+  const ItemChange* change = ChangeOf(library, item);
+  return change && change->added ? change->folder : BuiltFolder(library, item);
+}
+
+std::uint32_t SimulatedTenant::ParentOf(const Library& library, std::uint32_t item) const {
+  const ItemChange* change = ChangeOf(library, item);
+  return change && change->parent ? *change->parent : BuiltParent(library, item);
+}
+
+bool SimulatedTenant::BuiltFolder(const Library& library, std::uint32_t item) const {
   return item == 0 || (library.stride > 0 && item % library.stride == 1 % library.stride);
 }
 
 // Folders form a heap-ordered tree by their ordinal, files lie near their own number: neighbours
 // in the list share folders, as in a real library, and some children come before their parent.
-std::uint32_t SimulatedTenant::ParentOf(const Library& library, std::uint32_t item) const {
+std::uint32_t SimulatedTenant::BuiltParent(const Library& library, std::uint32_t item) const {
   if (library.stride == 0) return 0;
   const std::uint32_t ordinal = (item - 1) / library.stride;
-  if (IsFolder(library, item)) {
+  if (BuiltFolder(library, item)) {
     if (ordinal < library.branching) return 0;
     return FolderAt(library, ordinal / library.branching - 1);
   }
@@ -107,6 +134,10 @@ void SimulatedTenant::AppendName(std::string& out, const Library& library,
                                  std::uint32_t item) const {
   if (item == 0) {
     out += "root";
+    return;
+  }
+  if (const ItemChange* change = ChangeOf(library, item); change && !change->name.empty()) {
+    out += change->name;
     return;
   }
   const std::uint64_t hash = Hash(library.seed, item, kName);
@@ -139,7 +170,10 @@ void SimulatedTenant::AppendItemId(std::string& out, const Library& library,
 }
 
 std::int64_t SimulatedTenant::SizeOf(const Library& library, std::uint32_t item) const {
-  const std::uint64_t hash = Hash(library.seed, item, kSize);
+  const ItemChange* change = ChangeOf(library, item);
+  const std::uint64_t edited = change ? change->edited : 0;
+  const std::uint64_t hash = edited > 0 ? Hash(library.seed, item, kSize, edited)  //
+                                        : Hash(library.seed, item, kSize);
   // One file in a few thousand is larger than 2^32 bytes.
   return static_cast<std::int64_t>(hash % 4096 == 0 ? 5'000'000'000ULL + hash % 1'000'000
                                                     : hash % 40'000'000);
@@ -147,6 +181,13 @@ std::int64_t SimulatedTenant::SizeOf(const Library& library, std::uint32_t item)
 
 void SimulatedTenant::AppendModified(std::string& out, const Library& library,
                                      std::uint32_t item) const {
+  if (const ItemChange* change = ChangeOf(library, item); change && change->edited > 0) {
+    // A second per change, later than everything that was computed.
+    const std::uint64_t at = change->edited;
+    out += fmt::format("2027-{:02}-{:02}T{:02}:{:02}:{:02}Z", 1 + at / 2'419'200 % 12,
+                       1 + at / 86'400 % 28, at / 3'600 % 24, at / 60 % 60, at % 60);
+    return;
+  }
   const std::uint64_t hash = Hash(library.seed, item, kTime);
   char text[] = "2024-01-01T00:00:00Z";
   auto two = [&text](int at, std::uint64_t value) {
@@ -181,13 +222,32 @@ void SimulatedTenant::AppendPath(std::string& out, const Library& library,
   }
 }
 
+std::uint32_t SimulatedTenant::VersionOf(const Library& library, std::uint32_t item) const {
+  const ItemChange* change = ChangeOf(library, item);
+  return 2 + (change ? change->version : 0);
+}
+
 bool SimulatedTenant::OwnsScope(const Library& library, std::uint32_t item) const {
   if (item == 0) return library.unique;
+  if (const ItemChange* change = ChangeOf(library, item)) {
+    if (change->deleted) return false;
+    if (change->scope) return change->scope->unique;
+    if (change->added) return false;
+  }
+  return BuiltOwnsScope(library, item);
+}
+
+bool SimulatedTenant::BuiltOwnsScope(const Library& library, std::uint32_t item) const {
   return Unit(Hash(library.seed, item, kScope)) < spec_.unique_rate;
 }
 
 ScopeKind SimulatedTenant::KindOf(const Library& library, std::uint32_t item) const {
   if (!OwnsScope(library, item)) return ScopeKind::kInherits;
+  const ItemChange* change = ChangeOf(library, item);
+  return change && change->scope ? sim::KindOf(*change->scope) : BuiltKind(library, item);
+}
+
+ScopeKind SimulatedTenant::BuiltKind(const Library& library, std::uint32_t item) const {
   const double kind = Unit(Hash(library.seed, item, kKind));
   if (kind < spec_.unshared_share) return ScopeKind::kUnshared;
   return kind < spec_.unshared_share + spec_.direct_share ? ScopeKind::kDirect : ScopeKind::kLinks;
@@ -199,9 +259,31 @@ std::uint32_t SimulatedTenant::ScopeOf(const Library& library, std::uint32_t ite
 }
 
 Acl SimulatedTenant::OwnAcl(const Library& library, std::uint32_t item) const {
-  const std::uint32_t above = ScopeOf(library, ParentOf(library, item));
-  const Acl parent = above > 0 ? OwnAcl(library, above) : LibraryAcl(library);
-  return MakeAcl(parent, KindOf(library, item), Hash(library.seed, item, kEntries));
+  const ItemChange* change = ChangeOf(library, item);
+  return change && change->scope ? change->scope->acl : BuiltOwnAcl(library, item);
+}
+
+Acl SimulatedTenant::BuiltOwnAcl(const Library& library, std::uint32_t item) const {
+  std::uint32_t above = BuiltParent(library, item);
+  while (above > 0 && !BuiltOwnsScope(library, above)) above = BuiltParent(library, above);
+  const Acl parent = above > 0 ? BuiltOwnAcl(library, above) : BuiltAcl(library);
+  return MakeAcl(parent, BuiltKind(library, item), Hash(library.seed, item, kEntries));
+}
+
+const Acl& SimulatedTenant::BuiltWebAcl(std::uint32_t number) const {
+  const Web& web = webs_[number];
+  if (web.parent >= 0 && !(web.built ? web.built->unique : web.unique)) {
+    return BuiltWebAcl(static_cast<std::uint32_t>(web.parent));
+  }
+  return web.built ? web.built->acl : web.acl;
+}
+
+template <class Container>
+const Acl& SimulatedTenant::BuiltAcl(const Container& container) const {
+  if (!(container.built ? container.built->unique : container.unique)) {
+    return BuiltWebAcl(container.web);
+  }
+  return container.built ? container.built->acl : container.acl;
 }
 
 Acl SimulatedTenant::EffectiveAcl(const Library& library, std::uint32_t item) const {
@@ -224,12 +306,25 @@ const Acl& SimulatedTenant::ListAcl(const GenericList& list) const {
 }
 
 bool SimulatedTenant::ListItemOwnsScope(const GenericList& list, std::uint32_t item) const {
+  if (const ItemChange* change = ChangeOf(list, item)) {
+    if (change->deleted) return false;
+    if (change->scope) return change->scope->unique;
+    if (change->added) return false;
+  }
   return Unit(Hash(list.seed, item, kScope)) < spec_.list_item_unique_rate;
 }
 
 Acl SimulatedTenant::ListItemAcl(const GenericList& list, std::uint32_t item) const {
   if (!ListItemOwnsScope(list, item)) return ListAcl(list);
-  return MakeAcl(ListAcl(list), ScopeKind::kDirect, Hash(list.seed, item, kEntries));
+  const ItemChange* change = ChangeOf(list, item);
+  if (change && change->scope) return change->scope->acl;
+  return MakeAcl(BuiltAcl(list), ScopeKind::kDirect, Hash(list.seed, item, kEntries));
+}
+
+std::optional<FoundItem> SimulatedTenant::ItemOfLinkGroup(std::uint32_t number) const {
+  const auto found = link_groups_.find(number);
+  if (found == link_groups_.end()) return std::nullopt;
+  return found->second;
 }
 
 Principal SimulatedTenant::AnyPrincipal(std::uint64_t hash) const {

@@ -8,16 +8,23 @@
 // a million items cost no memory. Item 0 is the drive root. An item's parent is found in O(1), its
 // scope and path in O(depth).
 //
-// Immutable after construction: any thread may ask. Webs, libraries, lists, groups are kept.
+// The computed tenant never changes; what happens to it later (tenant_changer.h) lies above it, one
+// record per object touched. Scopes are computed from the tenant as it was built, so that a scope
+// below never follows a change above.
+//
+// Threads: any may ask while nobody changes it; Service takes care of that for all it serves.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "simulator/acl.h"
+#include "simulator/changes.h"
 #include "simulator/directory.h"
 #include "simulator/ids.h"
 #include "simulator/tenant_spec.h"
@@ -25,48 +32,7 @@
 
 namespace spa::sim {
 
-struct Principal {
-  enum class Kind : std::uint8_t {
-    kUser,
-    kGroup,
-    kGroupOwners,
-    kSiteGroup,
-    kEveryone,
-    kEveryoneExceptExternal,
-    kForeignEveryoneExceptExternal,
-    kOtpGuest,
-    kLink
-  };
-  Kind kind = Kind::kUser;
-  std::uint32_t number =
-      0;  // of the user, group, site group or guest; for a link: index in the Acl
-  bool operator==(const Principal&) const = default;
-};
-
-struct Link {
-  std::string id;          // GUID
-  std::string scope;       // anonymous, organization, users
-  std::string type;        // view, edit, review
-  std::string expires;     // empty: never
-  std::string group_kind;  // OrganizationView … Flexible: as in SharingLinks.{item}.{kind}.{link}
-  bool password = false;
-  bool no_download = false;
-  std::vector<Principal> people;
-};
-
-struct Entry {
-  Principal who;
-  std::vector<Level> levels;
-  bool copied = false;  // came along when inheritance was broken
-};
-
-struct Acl {
-  std::vector<Entry> entries;
-  std::vector<Link> links;
-  bool existing_access = false;  // also shows the all-zero pseudo link, which gives nothing
-};
-
-enum class SiteState : std::uint8_t { kOpen, kLocked, kArchived, kForbidden, kMissing };
+enum class SiteState : std::uint8_t { kOpen, kLocked, kArchived, kForbidden, kMissing, kDeleted };
 std::string_view Name(SiteState state);
 
 struct SiteGroup {
@@ -93,6 +59,7 @@ struct Web {
   Language language = Language::kEnglish;
   bool unique = true;
   Acl acl;                        // where unique
+  std::optional<Scope> built;     // its scope before the first change of it
   std::vector<Entry> plumbing;    // Limited Access rows: in REST, never access
   std::vector<Principal> admins;  // root webs: site collection administrators
   std::vector<SiteGroup> groups;  // root webs
@@ -106,8 +73,14 @@ struct Library {
   std::string drive_id, title, url_name;
   bool system = false;
   bool unique = false;
-  Acl acl;                  // where unique
-  std::uint32_t items = 0;  // without the root; numbered 1..items, which is also the list item id
+  bool deleted = false;
+  Acl acl;                     // where unique
+  std::optional<Scope> built;  // its scope before the first change of it
+  // Without the root; numbered 1..items, which is also the list item id. Later ones are added, and
+  // a number is never used again: SimulatedTenant::Exists tells which are left.
+  std::uint32_t items = 0;
+  std::uint32_t built_items = 0;  // these are computed
+  std::unique_ptr<ContainerChanges> changes;
   std::uint64_t seed = 0;
   std::uint32_t prefix = 0;  // of its item ids
   std::uint32_t stride = 0;  // every stride-th item is a folder; 0: none
@@ -126,11 +99,11 @@ struct GenericList {
   bool hidden = false;
   bool unique = false;
   Acl acl;
+  std::optional<Scope> built;
   std::uint32_t items = 0;
   std::uint64_t seed = 0;
+  std::unique_ptr<ContainerChanges> changes;
 };
-
-enum class ScopeKind : std::uint8_t { kInherits, kUnshared, kDirect, kLinks };
 
 struct FoundItem {
   std::uint32_t library = 0, item = 0;
@@ -150,6 +123,11 @@ class SimulatedTenant {
   const std::vector<sim::Library>& libraries() const { return libraries_; }
   const std::vector<sim::GenericList>& lists() const { return lists_; }
 
+  // Counts everything that ever changed; 0 as built.
+  std::uint64_t position() const { return position_; }
+  // The position before the first change at or after this time ("2026-11-20T08:20:11…").
+  std::uint64_t PositionAt(std::string_view time) const;
+
   // Look-ups by what a URL says; nothing where the tenant has no such thing.
   std::optional<std::uint32_t> FindWeb(std::string_view site_id) const;  // every form of 2.2
   // The web whose path is the longest beginning of `path`.
@@ -160,7 +138,26 @@ class SimulatedTenant {
   std::optional<std::uint32_t> FindList(const sim::Guid& list_id) const;
   std::optional<std::uint32_t> FindItem(const sim::Library& library, std::string_view id) const;
 
-  // Items. `item` is 0 (the root) or 1..library.items.
+  // Items. `item` is 0 (the root) or 1..library.items; the rest may also be asked of deleted ones.
+  bool Exists(const sim::Library& library, std::uint32_t item) const {
+    const sim::ItemChange* change = ChangeOf(library, item);
+    return !change || !change->deleted;
+  }
+  bool Exists(const sim::GenericList& list, std::uint32_t item) const {
+    const sim::ItemChange* change = ChangeOf(list, item);
+    return !change || !change->deleted;
+  }
+  // Nothing where the item is as it was computed. Works for libraries and lists.
+  template <class Container>
+  const sim::ItemChange* ChangeOf(const Container& container, std::uint32_t item) const {
+    if (!container.changes) return nullptr;
+    const auto found = container.changes->items.find(item);
+    return found == container.changes->items.end() ? nullptr : &found->second;
+  }
+  template <class Container>
+  std::uint32_t CountItems(const Container& container) const {
+    return container.items - (container.changes ? container.changes->deleted : 0);
+  }
   bool IsFolder(const sim::Library& library, std::uint32_t item) const;
   std::uint32_t ParentOf(const sim::Library& library, std::uint32_t item) const;  // of item > 0
   void AppendName(std::string& out, const sim::Library& library, std::uint32_t item) const;
@@ -169,6 +166,7 @@ class SimulatedTenant {
   void AppendItemId(std::string& out, const sim::Library& library, std::uint32_t item) const;
   std::int64_t SizeOf(const sim::Library& library, std::uint32_t item) const;
   void AppendModified(std::string& out, const sim::Library& library, std::uint32_t item) const;
+  std::uint32_t VersionOf(const sim::Library& library, std::uint32_t item) const;
   // The path below the site's origin, percent-encoded: "/sites/x/Shared%20Documents/a".
   void AppendPath(std::string& out, const sim::Library& library, std::uint32_t item) const;
 
@@ -186,9 +184,21 @@ class SimulatedTenant {
   sim::Acl ListItemAcl(const sim::GenericList& list, std::uint32_t item) const;
   const sim::Acl& LibraryAcl(const sim::Library& library) const;  // own or the web's
   const sim::Acl& ListAcl(const sim::GenericList& list) const;
+  // The item a link's hidden group belongs to, for numbers that changes have given.
+  std::optional<sim::FoundItem> ItemOfLinkGroup(std::uint32_t number) const;
 
  private:
   friend class TenantBuilder;
+  friend class TenantChanger;
+  // As it was computed, whatever has happened since.
+  bool BuiltFolder(const sim::Library& library, std::uint32_t item) const;
+  std::uint32_t BuiltParent(const sim::Library& library, std::uint32_t item) const;
+  bool BuiltOwnsScope(const sim::Library& library, std::uint32_t item) const;
+  sim::ScopeKind BuiltKind(const sim::Library& library, std::uint32_t item) const;
+  sim::Acl BuiltOwnAcl(const sim::Library& library, std::uint32_t item) const;
+  const sim::Acl& BuiltWebAcl(std::uint32_t web) const;
+  template <class Container>
+  const sim::Acl& BuiltAcl(const Container& container) const;
   std::uint32_t FolderAt(const sim::Library& library, std::uint32_t ordinal) const {
     return 1 + ordinal * library.stride;
   }
@@ -207,6 +217,9 @@ class SimulatedTenant {
   std::unordered_map<std::string, std::uint32_t> library_by_drive_;
   std::unordered_map<std::string, std::uint32_t> library_by_list_;
   std::unordered_map<std::string, std::uint32_t> list_by_guid_;
+  std::uint64_t position_ = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> times_;  // position before each change
+  std::unordered_map<std::uint32_t, sim::FoundItem> link_groups_;
 };
 
 }  // namespace spa

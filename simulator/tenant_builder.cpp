@@ -22,7 +22,44 @@ void TenantBuilder::Build() {
   for (int i = 0; i < spec_.personal_sites; ++i) AddCollection(i, true);
   for (std::uint32_t web = 0; web < t_.webs_.size(); ++web) AddContents(web);
   SpreadItems();
-  Index();
+  for (const Web& web : t_.webs_) Index(web);
+  for (const Library& library : t_.libraries_) Index(library);
+  for (const GenericList& list : t_.lists_) Index(list);
+}
+
+std::uint32_t TenantBuilder::AddSiteLater(std::uint32_t items) {
+  const std::size_t webs = t_.webs_.size(), libraries = t_.libraries_.size();
+  const std::size_t lists = t_.lists_.size();
+  // A number beyond those of the spec: neither renamed nor closed.
+  const auto number = spec_.sites + spec_.renamed_sites + static_cast<int>(webs);
+  const std::uint32_t root = AddCollection(number, false);
+  for (std::uint32_t web = root; web < t_.webs_.size(); ++web) AddContents(web);
+  FillLater(libraries, items);
+  for (std::size_t i = webs; i < t_.webs_.size(); ++i) Index(t_.webs_[i]);
+  for (std::size_t i = lists; i < t_.lists_.size(); ++i) Index(t_.lists_[i]);
+  return root;
+}
+
+std::uint32_t TenantBuilder::AddLibraryLater(std::uint32_t web, std::uint32_t items) {
+  const std::size_t libraries = t_.libraries_.size();
+  AddLibrary(web, 1'000 + static_cast<int>(libraries), false);
+  FillLater(libraries, items);
+  return static_cast<std::uint32_t>(libraries);
+}
+
+void TenantBuilder::FillLater(std::size_t first_library, std::uint32_t items) {
+  for (std::size_t i = first_library; i < t_.libraries_.size(); ++i) {
+    Library& library = t_.libraries_[i];
+    library.items = library.system ? 0 : items;
+    ShapeLibrary(library);
+    for (std::size_t k = 0; k < i; ++k) {
+      const Library& other = t_.libraries_[k];
+      if (t_.webs_[other.web].collection != t_.webs_[library.web].collection) continue;
+      library.first_in_collection =
+          std::max(library.first_in_collection, other.first_in_collection + other.built_items + 1);
+    }
+    Index(library);
+  }
 }
 
 std::uint32_t TenantBuilder::AddCollection(int number, bool personal) {
@@ -280,6 +317,7 @@ void TenantBuilder::SpreadItems() {
 }
 
 void TenantBuilder::ShapeLibrary(Library& library) {
+  library.built_items = library.items;
   if (spec_.folder_rate > 0 && library.items > 0) {
     library.stride = std::max(2u, static_cast<std::uint32_t>(std::lround(1 / spec_.folder_rate)));
     library.folders = (library.items - 1) / library.stride + 1;
@@ -299,20 +337,20 @@ void TenantBuilder::ShapeLibrary(Library& library) {
   }
 }
 
-void TenantBuilder::Index() {
-  for (const Web& web : t_.webs_) {
-    t_.web_by_guid_.emplace(Text(web.web_id), web.number);
-    t_.web_by_guid_.emplace(Text(web.site_id), web.number);  // The first is the root web.
-    t_.web_by_path_.emplace(Lower(web.path), web.number);
-    if (!web.old_path.empty()) t_.renamed_.emplace(Lower(web.old_path), web.number);
-  }
-  for (const Library& library : t_.libraries_) {
-    t_.library_by_drive_.emplace(library.drive_id, library.number);
-    t_.library_by_list_.emplace(Text(library.list_id), library.number);
-  }
-  for (const GenericList& list : t_.lists_) {
-    t_.list_by_guid_.emplace(Text(list.list_id), list.number);
-  }
+void TenantBuilder::Index(const Web& web) {
+  t_.web_by_guid_.emplace(Text(web.web_id), web.number);
+  t_.web_by_guid_.emplace(Text(web.site_id), web.number);  // The first is the root web.
+  t_.web_by_path_.emplace(Lower(web.path), web.number);
+  if (!web.old_path.empty()) t_.renamed_.emplace(Lower(web.old_path), web.number);
+}
+
+void TenantBuilder::Index(const Library& library) {
+  t_.library_by_drive_.emplace(library.drive_id, library.number);
+  t_.library_by_list_.emplace(Text(library.list_id), library.number);
+}
+
+void TenantBuilder::Index(const GenericList& list) {
+  t_.list_by_guid_.emplace(Text(list.list_id), list.number);
 }
 
 }  // namespace spa

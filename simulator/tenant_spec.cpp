@@ -32,6 +32,16 @@ void Fields(WireSpec& w, Visit&& visit) {
   visit("empty_last_page", w.empty_last_page);
   visit("gone_at_page", w.gone_at_page);
   visit("gone_location", w.gone_location);
+  visit("gone_code", w.gone_code);
+  visit("deleted_page", w.deleted_page);
+  visit("deleted_subtree", w.deleted_subtree);
+  visit("unshared", w.unshared);
+  visit("link_edits_told", w.link_edits_told);
+  visit("library_scope_told", w.library_scope_told);
+  visit("shared_changed", w.shared_changed);
+  visit("shared_changed_on_folders", w.shared_changed_on_folders);
+  visit("prefer_change_gone", w.prefer_change_gone);
+  visit("delta_token_lifetime_changes", w.delta_token_lifetime_changes);
   visit("inherited_from", w.inherited_from);
   visit("deprecated_twins", w.deprecated_twins);
   visit("empty_roles_rate", w.empty_roles_rate);
@@ -209,6 +219,13 @@ Status Check(const TenantSpec& s, std::string_view where) {
       CheckChoice(where, "wire.prefer_mode", w.prefer_mode,
                   {"honour", "ignore", "honour-without-empty-facet"}),
       CheckChoice(where, "wire.top", w.top, {"ignore", "honour"}),
+      CheckChoice(
+          where, "wire.gone_code", w.gone_code,
+          {"resyncRequired", "resyncChangesApplyDifferences", "resyncChangesUploadDifferences",
+           "resyncApplyDifferences", "resyncUploadDifferences"}),
+      CheckChoice(where, "wire.deleted_subtree", w.deleted_subtree, {"all", "folder"}),
+      CheckChoice(where, "wire.unshared", w.unshared, {"silent", "unflagged", "flagged"}),
+      CheckChoice(where, "wire.shared_changed", w.shared_changed, {"bool", "string"}),
       CheckChoice(where, "wire.inherited_from", w.inherited_from, {"empty", "absent", "full"}),
       CheckChoice(where, "faults.retry_after", s.faults.retry_after,
                   {"int", "decimal", "date", "missing", "mixed"}),
@@ -227,9 +244,9 @@ Status Check(const TenantSpec& s, std::string_view where) {
   if (s.items > 0 && s.libraries_per_site < 1) {
     return Fail(ErrorCode::kUsage, fmt::format("{}: items need a library", where));
   }
-  if (s.users < 10 || s.languages.empty() || w.delta_page < 1 || w.sites_page < 1 ||
-      w.drives_page < 1 || w.permissions_page < 1 || w.members_page < 1 || s.depth < 1 ||
-      s.items > 100'000'000) {
+  if (s.users < 10 || s.languages.empty() || w.delta_page < 1 || w.deleted_page < 1 ||
+      w.sites_page < 1 || w.drives_page < 1 || w.permissions_page < 1 || w.members_page < 1 ||
+      s.depth < 1 || s.items > 100'000'000) {
     return Fail(ErrorCode::kUsage,
                 fmt::format("{}: users must be 10 or more, languages not empty, page sizes and "
                             "depth 1 or more, items 100,000,000 or fewer",

@@ -33,8 +33,19 @@ struct WireSpec {
   double duplicate_rate = 0;     // items that come a page early with an older name
   double empty_page_rate = 0;    // empty pages that have a nextLink
   bool empty_last_page = false;
-  int gone_at_page = 0;                  // 410 at this page of a drive, once per drive; 0: never
-  bool gone_location = true;             // the 410 names a fresh start in Location
+  int gone_at_page = 0;       // 410 at this page of a drive, once per drive; 0: never
+  bool gone_location = true;  // the 410 names a fresh start in Location
+  std::string gone_code = "resyncRequired";
+  int deleted_page = 7;  // deleted items per page
+  // What delta tells of changes (graph.md 4.7).
+  std::string deleted_subtree = "all";  // of a deleted folder: all | folder
+  std::string unshared = "unflagged";   // access taken away: silent | unflagged | flagged
+  bool link_edits_told = false;         // people and expiry of a link that is there
+  bool library_scope_told = false;      // the library's own grants, as its root
+  std::string shared_changed = "bool";  // sharedChanged: bool | string
+  bool shared_changed_on_folders = false;
+  bool prefer_change_gone = true;        // 410 for sharing changes asked of a token made without
+  int delta_token_lifetime_changes = 0;  // a drive remembers so many changes; 0: all
   std::string inherited_from = "empty";  // inherited entries: empty | absent | full
   bool deprecated_twins = false;         // grantedTo beside grantedToV2
   double empty_roles_rate = 0;           // entries whose roles list is empty

@@ -142,7 +142,7 @@ class Walk {
     if (web_ >= t_.webs().size()) return false;
     const Web& web = t_.webs()[web_];
     if (web.state != SiteState::kOpen) {
-      if (closed_sites_) VisitWeb(web);
+      if (closed_sites_ && web.state != SiteState::kDeleted) VisitWeb(web);
       ++web_;
       return true;
     }
@@ -158,7 +158,9 @@ class Walk {
     const Library& library = t_.libraries()[web.libraries[library_]];
     const std::uint32_t end =
         std::min<std::uint64_t>(std::uint64_t{item_} + 512, library.items + 1);
-    for (; item_ < end; ++item_) VisitItem(library, item_);
+    for (; item_ < end; ++item_) {
+      if (t_.Exists(library, item_)) VisitItem(library, item_);
+    }
     if (item_ > library.items) {
       ++library_;
       item_ = 0;
@@ -197,6 +199,7 @@ class Walk {
     object.type = "list_item";
     Acl acl;
     for (std::uint32_t item = 1; item <= list.items; ++item) {
+      if (!t_.Exists(list, item)) continue;
       object.id = fmt::format("{}/{}", list_id, item);
       object.url = fmt::format("{}/{}_.000", list_url, item);
       object.inherits = !t_.ListItemOwnsScope(list, item);
@@ -225,7 +228,9 @@ class Walk {
   // Neighbours often share a scope.
   const Acl& CachedAcl(const Library& library, std::uint32_t owner) {
     if (owner == 0) return t_.LibraryAcl(library);
-    if (last_library_ != library.number || last_owner_ != owner) {
+    if (last_library_ != library.number || last_owner_ != owner ||
+        last_position_ != t_.position()) {
+      last_position_ = t_.position();
       last_ = t_.OwnAcl(library, owner);
       last_library_ = library.number;
       last_owner_ = owner;
@@ -241,6 +246,7 @@ class Walk {
   std::uint32_t item_ = 0;
   Acl last_;
   std::uint32_t last_library_ = UINT32_MAX, last_owner_ = 0;
+  std::uint64_t last_position_ = 0;
 };
 
 LineStream StreamOf(const SimulatedTenant& tenant, std::string origin, bool closed_sites,
@@ -313,7 +319,7 @@ Floor FloorOf(const SimulatedTenant& tenant) {
     for (const Entry& entry : acl.entries) note(entry.who);
   };
   for (const Web& web : tenant.webs()) {
-    if (web.parent < 0) ++listed;
+    if (web.parent < 0 && web.state != SiteState::kDeleted) ++listed;
     if (web.state != SiteState::kOpen) continue;
     ++floor.webs;
     note_acl(web.acl);
@@ -326,9 +332,9 @@ Floor FloorOf(const SimulatedTenant& tenant) {
     }
   }
   for (const Library& library : tenant.libraries()) {
-    if (tenant.webs()[library.web].state != SiteState::kOpen) continue;
+    if (library.deleted || tenant.webs()[library.web].state != SiteState::kOpen) continue;
     ++floor.drives;
-    floor.delta_pages += (library.items + 1 + 199) / 200;
+    floor.delta_pages += (tenant.CountItems(library) + 1 + 199) / 200;
     if (library.unique) note_acl(library.acl);
     for (std::uint32_t item = 1; item <= library.items; ++item) {
       const ScopeKind kind = tenant.KindOf(library, item);
@@ -342,6 +348,9 @@ Floor FloorOf(const SimulatedTenant& tenant) {
   floor.permission_batches = Batches(floor.unique_items);
   floor.groups = groups.size() + owner_groups.size();
   floor.group_batches = Batches(floor.groups);
+  floor.drive_batches = Batches(floor.drives);
+  floor.quiet_requests =
+      floor.site_pages + floor.web_batches + floor.drive_batches + floor.group_batches;
   floor.requests = floor.site_pages + floor.web_batches + floor.delta_pages +
                    floor.permission_batches + floor.group_batches;
   return floor;

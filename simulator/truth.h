@@ -35,6 +35,9 @@ struct Floor {
   std::uint64_t unique_items = 0, permission_batches = 0;
   std::uint64_t groups = 0, group_batches = 0;
   std::uint64_t requests = 0;
+  // An audit that knows all from before and finds nothing changed asks for sites, webs, the changes
+  // of each drive by batches, and groups: ⌈S/200⌉ + ⌈W/20⌉ + ⌈D/20⌉ + ⌈G/20⌉.
+  std::uint64_t drive_batches = 0, quiet_requests = 0;
 };
 Floor FloorOf(const SimulatedTenant& tenant);  // Walks every item: seconds for ten million.
 

@@ -107,6 +107,18 @@ class SimulatorClient {
     return lines;
   }
 
+  // POST /__sim/mutate; its answer.
+  nlohmann::json Mutate(const nlohmann::json& body, int status = 200) {
+    const Response response = Send("POST", "/__sim/mutate", body.dump());
+    INFO(body.dump() << " " << response.body.substr(0, 300));
+    REQUIRE(response.status == status);
+    return nlohmann::json::parse(response.body);
+  }
+  // One named change, told.
+  nlohmann::json Change(const nlohmann::json& change) {
+    return Mutate({{"changes", {change}}}).at("changes").at(0);
+  }
+
   static constexpr const char* kOrigin = "http://127.0.0.1:1";
   static constexpr const char* kPrefer =
       "deltashowremovedasdeleted, deltatraversepermissiongaps, deltashowsharingchanges, "

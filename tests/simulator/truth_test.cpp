@@ -196,6 +196,19 @@ TEST_CASE("Small pages, duplicates, empty pages and odd entries change nothing o
   CheckSame(ReferenceAudit(client).Run(), Truth(client));
 }
 
+TEST_CASE("After five hundred changes reading every answer still gives exactly the truth") {
+  for (const int seed : {1, 2, 3, 4, 5}) {
+    SimulatorClient client(SmallSpec({kNoLevelsOfItsOwn, "wire.delta_page=9"}));
+    const auto before = Truth(client);
+
+    const auto done = client.Mutate({{"seed", seed}, {"count", 500}});
+    REQUIRE(done.at("changes").size() == 500);
+    REQUIRE(Truth(client) != before);
+
+    CheckSame(ReferenceAudit(client).Run(), Truth(client));
+  }
+}
+
 TEST_CASE("A client that trusts an ignored preference is proven wrong") {
   SimulatorClient client(SmallSpec({"wire.prefer_mode=ignore"}));
 
