@@ -4,6 +4,7 @@ namespace spa {
 namespace {
 
 constexpr std::size_t kFoundAhead = 256;  // found and waiting to be scanned
+constexpr int kUpdates = 200;  // drives asked what changed at once: ten full batches
 
 // Which tenant a remembered thing is of: ids are unique within one, and simulated ones repeat them.
 std::string TenantScope(const Config& config) {
@@ -12,9 +13,11 @@ std::string TenantScope(const Config& config) {
 
 }  // namespace
 
-AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& service,
-                             CacheManager& cache, StoreWriter& store, RunProgress& progress)
+AuditPipeline::AuditPipeline(const Config& config, bool rest, bool incremental,
+                             ServiceClient& service, CacheManager& cache, StoreWriter& store,
+                             RunProgress& progress)
     : config_(config),
+      incremental_(incremental),
       executor_(service.executor()),
       progress_(progress),
       cache_(cache),
@@ -23,6 +26,7 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& ser
       batches_(graph_, Family::kSharePoint),
       directory_(graph_, Family::kDirectory),
       found_(executor_, kFoundAhead),
+      whole_(executor_, kFoundAhead),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
                    cache, TenantScope(config), store),
       site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
@@ -30,7 +34,7 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, ServiceClient& ser
                     return site_access_.Read(std::move(site), oid, std::move(lists));
                   }},
                  config.discovery, config.target_sites),
-      drive_scan_({graph_, rest ? &sharepoint_ : nullptr, store, progress}),
+      drive_scan_({graph_, batches_, rest ? &sharepoint_ : nullptr, store, progress}),
       list_scan_({sharepoint_, store, progress}),
       scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress}, config.permissions,
                     executor_),
@@ -57,7 +61,8 @@ Task<void> AuditPipeline::Run() {
 Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
-    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanFound(reads));
+    stages.Start(Sort(reads));
+    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanWhole(reads));
     co_return;
   });
   progress_.phase = "reading permissions";
@@ -68,8 +73,31 @@ Task<void> AuditPipeline::WalkSites() {
   found_.Close();
 }
 
-Task<void> AuditPipeline::ScanFound(TaskGroup& reads) {
-  while (auto found = co_await found_.Receive()) {
+// Drives that can tell what changed are asked, many at a time; what must be read whole goes on.
+Task<void> AuditPipeline::Sort(TaskGroup& reads) {
+  co_await RunGroup(executor_, kUpdates, [this, &reads](TaskGroup& updates) -> Task<void> {
+    while (auto found = co_await found_.Receive()) {
+      if (incremental_ && !found->list) {
+        co_await updates.Spawn(Update(std::move(*found), reads));
+      } else {
+        co_await whole_.Send(std::move(*found));
+      }
+    }
+  });
+  whole_.Close();
+}
+
+Task<void> AuditPipeline::Update(FoundContainer found, TaskGroup& reads) {
+  const auto update = co_await drive_scan_.ReadChanges(found);
+  if (update.how == DriveScan::Updated::kNeedsScan) {
+    co_await whole_.Send(std::move(found));
+  } else if (update.how == DriveScan::Updated::kDone) {
+    co_await scope_reader_.ReadDrive(found.oid, found.site_url, update.method, reads);
+  }
+}
+
+Task<void> AuditPipeline::ScanWhole(TaskGroup& reads) {
+  while (auto found = co_await whole_.Receive()) {
     const Oid oid = found->oid;
     const std::string site_url = found->site_url;
     if (found->list) {

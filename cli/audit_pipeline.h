@@ -1,7 +1,7 @@
 // AuditPipeline: the audit as one stream, from sites to group members (ARCHITECTURE.md "The
 // stream").
 //
-//   sites ─► webs ─► drives ─► delta pages ─► store ─► scope owners ─► permission batches ─► store
+//   sites ─► webs ─► drives ─► what changed ─► delta pages ─► store ─► scope owners ─► permission batches ─► store
 //                └─► SharePoint REST: webs, lists, site groups ───────────────────────────► store
 //   then: groups that hold grants ─► members, through the cache ──────────────────────────► store
 //
@@ -30,25 +30,29 @@ namespace spa {
 
 class AuditPipeline {
  public:
-  // `rest`: whether SharePoint's own interface will listen to the credential.
-  AuditPipeline(const Config& config, bool rest, ServiceClient& service, CacheManager& cache,
-                StoreWriter& store, RunProgress& progress);
+  // `rest`: whether SharePoint's own interface will listen to the credential. `incremental`: drives
+  // are asked what changed, where they can tell.
+  AuditPipeline(const Config& config, bool rest, bool incremental, ServiceClient& service,
+                CacheManager& cache, StoreWriter& store, RunProgress& progress);
 
   [[nodiscard]] Task<void> Run();
 
  private:
   [[nodiscard]] Task<void> ReadTenant(TaskGroup& reads);
   [[nodiscard]] Task<void> WalkSites();
-  [[nodiscard]] Task<void> ScanFound(TaskGroup& reads);
+  [[nodiscard]] Task<void> Sort(TaskGroup& reads);
+  [[nodiscard]] Task<void> Update(FoundContainer found, TaskGroup& reads);
+  [[nodiscard]] Task<void> ScanWhole(TaskGroup& reads);
 
   const Config& config_;
+  const bool incremental_;
   asio::any_io_executor executor_;
   RunProgress& progress_;
   CacheManager& cache_;
   GraphClient graph_;
   SharePointClient sharepoint_;
   BatchQueue batches_, directory_;
-  Channel<FoundContainer> found_;
+  Channel<FoundContainer> found_, whole_;  // whole_: to be read whole.
   SiteAccess site_access_;
   SiteWalk site_walk_;
   DriveScan drive_scan_;

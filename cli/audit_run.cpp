@@ -186,11 +186,16 @@ Task<void> Audit::Work() {
   co_await RunGroup(io_.get_executor(), 0, [this](TaskGroup& group) -> Task<void> {
     group.Start(ShowProgress());
     co_await SignIn();
-    run_ = co_await writer_.Do(
-        [this](AuditStore& store) { return store.BeginRun(config_.auth.tenant_id, "full"); });
+    run_ = co_await writer_.Do([this](AuditStore& store) {
+      RunRequest request(config_.auth.tenant_id, options_.mode);
+      request.max_age = options_.max_age;
+      return options_.resume.empty() ? store.BeginRun(request)
+                                     : store.ResumeRun(request, options_.resume);
+    });
     progress_.SetRunId(run_.id);
     log::SetRunId(run_.id);
-    AuditPipeline pipeline(config_, SharePointListens(), *service_, cache_, writer_, counters_);
+    AuditPipeline pipeline(config_, SharePointListens(), run_.mode == "incremental", *service_,
+                           cache_, writer_, counters_);
     std::exception_ptr failure;
     try {
       co_await pipeline.Run();
@@ -315,10 +320,12 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   if (!gaps) return Fail(gaps.error());
   auto methods = store_->MethodCounts(run_.number);
   if (!methods) return Fail(methods.error());
+  auto oldest = store_->OldestRead();
+  if (!oldest) return Fail(oldest.error());
 
   RunSummary s;
   s.run_id = run_.id;
-  s.mode = "full";
+  s.mode = run_.mode;
   s.tenant_id = config_.auth.tenant_id;
   s.started_at = run_.started_at;
   s.finished_at = UtcText(std::chrono::system_clock::now());
@@ -344,8 +351,11 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.api.shared = static_cast<std::int64_t>(reads_.joined());
 
   s.cache = SummariseCache(cache_stats_);
-  s.oldest_datum_seconds = std::max<std::int64_t>(static_cast<std::int64_t>(s.duration_seconds),
-                                                  OldestHit(cache_stats_).count());
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  s.oldest_datum_seconds =
+      std::max({static_cast<std::int64_t>(s.duration_seconds), OldestHit(cache_stats_).count(),
+                *oldest > 0 ? now.count() - *oldest : 0});
 
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

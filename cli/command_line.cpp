@@ -92,7 +92,10 @@ class Grammar {
       AddKey(audit, *FindConfigKey(path), "Options");
     }
     auto* full = audit->add_flag("--full", flags_.full, "Read everything again");
-    audit->add_flag("--incremental", flags_.incremental, "Read what changed since the last run")
+    audit
+        ->add_flag("--incremental", flags_.incremental,
+                   "Read what changed since the last run; default where the last full one is less "
+                   "than a week old")
         ->excludes(full);
     audit->add_flag("--no-cache", flags_.no_cache,
                     "Use neither cache level nor request coalescing");
@@ -112,14 +115,13 @@ class Grammar {
         ->type_name("PERCENT");
     Path(audit->add_option("--record", flags_.record, "Keep every answer in this directory"));
     Path(audit->add_option("--replay", flags_.replay, "Take the answers from this directory"));
-    audit->add_option("--max-age", flags_.max_age, "Ask again for whatever the cache has had for longer")
+    audit->add_option("--max-age", flags_.max_age, "Ask again for what was read or remembered longer ago")
         ->type_name("DURATION");
     audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
         ->type_name("DURATION")
         ->capture_default_str();
     // What later versions deliver is taken, so that it can be refused by name, but not advertised.
-    for (const char* name : {"--incremental", "--resume", "--dry-run", "--fail-on", "--record",
-                             "--replay"}) {
+    for (const char* name : {"--dry-run", "--fail-on", "--record", "--replay"}) {
       audit->get_option(name)->group("");
     }
     Common(audit);

@@ -28,8 +28,6 @@ tl::unexpected<Error> NotAvailable(std::string_view option) {
 }
 
 Status CheckAvailable(const Flags& flags) {
-  if (flags.incremental) return NotAvailable("--incremental");
-  if (!flags.resume.empty()) return NotAvailable("--resume");
   if (flags.dry_run) return NotAvailable("--dry-run");
   if (!flags.record.empty()) return NotAvailable("--record");
   if (!flags.replay.empty()) return NotAvailable("--replay");
@@ -126,6 +124,9 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   command.metrics_file = flags.metrics_file;
   command.run.config = std::move(loaded.config);
   command.run.no_cache = flags.no_cache;
+  if (flags.full) command.run.mode = RunMode::kFull;
+  if (flags.incremental) command.run.mode = RunMode::kIncremental;
+  command.run.resume = flags.resume;
   command.run.patience = *patience;
   command.run.quiet = flags.quiet;
   return command;

@@ -26,11 +26,21 @@ constexpr int kMaxRepeats = 3;     // a next link that leads to itself so often 
 
 constexpr int kUnitsFirstScan =
     2;  // A next link of a tokenless scan may cost 1 or 2 (graph.md 6.1).
+constexpr int kUnitsWithToken = 1;
 
 }  // namespace
 
+// A link answers the question it was made for (graph.md 4.1, 4.4).
+std::string Shape() { return fmt::format("{}; {}", kPrefer, kFields); }
+
 Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundContainer found) {
-  auto delta_link = co_await ReadDelta(found);
+  DriveState state = co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.StateOfDrive(found.oid, Shape()); });
+  if (state.finished) {
+    ++parts_.progress.libraries_done;
+    co_return state.finished;
+  }
+  auto delta_link = co_await ReadDelta(found, std::move(state));
   ++parts_.progress.libraries_done;
   if (!delta_link) {
     co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
@@ -38,19 +48,57 @@ Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundContainer found) {
     co_return std::nullopt;
   }
   const ScopeMethod method = co_await DecideMethod(found);
+  const DeltaLink link(*std::move(delta_link), Shape());
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto done = store.FinishDrive(found.oid, method, found.InheritsFromWeb(), *delta_link);
+    auto done = store.FinishDrive(found.oid, method, found.InheritsFromWeb(), link);
     return done ? store.Commit() : done;
   });
   co_return method;
 }
 
-Task<Result<std::string>> DriveScan::ReadDelta(const FoundContainer& found) {
+Task<DriveScan::Update> DriveScan::ReadChanges(const FoundContainer& found) {
+  Update update;
+  DriveState state = co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.StateOfDrive(found.oid, Shape()); });
+  if (state.finished || state.delta_link.empty()) co_return update;
+  const bool goes_on = !state.next_link.empty();
+  if (goes_on && !state.changes) co_return update;  // A whole pass was under way.
+  if (!goes_on) {
+    co_await parts_.store.Do([&](AuditStore& store) { return store.StageChanges(found.oid); });
+  }
+  auto link = co_await ReadDeltaOnce(found, goes_on ? state.next_link : state.delta_link,
+                                     /*batched=*/true);
+  if (link) {
+    const DeltaLink next(*std::move(link), Shape());
+    const auto method = co_await parts_.store.Do([&](AuditStore& store) {
+      return store.FinishChanges(found.oid, found.InheritsFromWeb(), next);
+    });
+    if (method) {
+      ++parts_.progress.libraries_done;
+      update.how = Updated::kDone;
+      update.method = *method;
+      co_return update;
+    }
+  }
+  co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
+  // A link that is not taken any more is no reason to give up the drive (graph.md 4.7).
+  if (link || link.error().code == ErrorCode::kGone || link.error().code == ErrorCode::kMalformed) {
+    co_return update;
+  }
+  AbortIfFatal(link.error());
+  co_await parts_.store.PutGap(found.oid, found.drive.web_url, link.error());
+  ++parts_.progress.libraries_done;
+  update.how = Updated::kUnread;
+  co_return update;
+}
+
+Task<Result<std::string>> DriveScan::ReadDelta(const FoundContainer& found, DriveState state) {
   const std::string fresh =
       fmt::format("/drives/{}/root/delta?$select={}", found.drive.id, kFields);
   std::string first = fresh;
+  if (!state.next_link.empty() && !state.changes) first = std::move(state.next_link);
   for (int restart = 0;; ++restart) {
-    auto link = co_await ReadDeltaOnce(found, first);
+    auto link = co_await ReadDeltaOnce(found, first, /*batched=*/false);
     if (link || link.error().code != ErrorCode::kGone || restart == kMaxRestarts) co_return link;
     log::Info("starting a drive anew: " + link.error().message);
     co_await parts_.store.Do([&](AuditStore& store) { return store.DiscardStage(found.oid); });
@@ -59,24 +107,35 @@ Task<Result<std::string>> DriveScan::ReadDelta(const FoundContainer& found) {
 }
 
 // The delta link, once the last page is staged.
-Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundContainer& found, std::string first) {
+Task<Result<std::string>> DriveScan::ReadDeltaOnce(const FoundContainer& found, std::string first,
+                                                   bool batched) {
   Result<std::string> link = std::string();
   co_await RunGroup(parts_.graph.service().executor(), kMaxPagesAhead,
                     [&](TaskGroup& staging) -> Task<void> {
-                      link = co_await ReadPages(found, std::move(first), staging);
+                      link = co_await ReadPages(found, std::move(first), batched, staging);
                     });
   co_return link;
 }
 
+// `batched`: the first page, which for most drives says that nothing changed.
 Task<Result<std::string>> DriveScan::ReadPages(const FoundContainer& found, std::string first,
-                                               TaskGroup& staging) {
-  GraphRead read(std::move(first), "reading the items of " + found.drive.web_url, kUnitsFirstScan);
+                                               bool batched, TaskGroup& staging) {
+  GraphRead read(std::move(first), "reading the items of " + found.drive.web_url,
+                 batched ? kUnitsWithToken : kUnitsFirstScan);
   read.prefer = kPrefer;
   for (int repeats = 0;;) {
-    auto page = co_await parts_.graph.Get(read, &DecodeDelta);
+    Result<Page<DriveItem>> page;
+    if (batched) {
+      page = co_await parts_.batches.Get(read, &DecodeDelta);
+      batched = false;
+    } else {
+      page = co_await parts_.graph.Get(read, &DecodeDelta);
+    }
     if (!page) co_return Fail(std::move(page.error()));
     parts_.progress.items += static_cast<std::int64_t>(page->items.size());
-    if (!page->items.empty()) co_await staging.Spawn(Stage(found.oid, std::move(page->items)));
+    if (!page->items.empty() || !page->next_link.empty()) {
+      co_await staging.Spawn(StagePage(found.oid, std::move(page->items), page->next_link));
+    }
     if (!page->delta_link.empty()) co_return std::move(page->delta_link);
     repeats = page->next_link == read.path ? repeats + 1 : 0;
     if (repeats == kMaxRepeats) {
@@ -87,8 +146,12 @@ Task<Result<std::string>> DriveScan::ReadPages(const FoundContainer& found, std:
   }
 }
 
-Task<void> DriveScan::Stage(Oid library, std::vector<DriveItem> items) {
-  co_await parts_.store.Do([&](AuditStore& store) { return store.StageItems(library, items); });
+// `next`: the page behind this one; empty: this is the last, and merging it follows.
+Task<void> DriveScan::StagePage(Oid library, std::vector<DriveItem> items, std::string next) {
+  co_await parts_.store.Do([&](AuditStore& store) -> Status {
+    auto staged = store.StageItems(library, items);
+    return staged && !next.empty() ? store.Checkpoint(library, next, Shape()) : staged;
+  });
 }
 
 Task<void> DriveScan::StageFlags(Oid library, std::vector<ListItem> page) {

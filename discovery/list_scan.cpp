@@ -37,6 +37,9 @@ struct ListScan::Seen {
 };
 
 Task<bool> ListScan::Scan(FoundContainer found) {
+  const DriveState state = co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.StateOfDrive(found.oid, ""); });
+  if (state.finished) co_return true;  // By the run that was resumed.
   Seen seen;
   seen.top = UrlDecode(SplitUrl(found.list->web_url).path);
   auto read = co_await ReadItems(found, seen);
@@ -54,8 +57,8 @@ Task<bool> ListScan::Scan(FoundContainer found) {
     co_return false;
   }
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto done =
-        store.FinishDrive(found.oid, ScopeMethod::kRestUniqueFlags, found.InheritsFromWeb(), "");
+    auto done = store.FinishDrive(found.oid, ScopeMethod::kRestUniqueFlags,
+                                  found.InheritsFromWeb(), DeltaLink());
     return done ? store.Commit() : done;
   });
   co_return true;

@@ -103,15 +103,20 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
   const bool first = entered_.insert(collection).second;
   for (const SiteGroupMembers& group : *groups->value) {
     // A false one costs a second look at its drive; a missed one could hide a scope.
-    if (const auto link = ParseLinkGroup(group.title))
-      facts.linked_items.push_back(link->item_unique_id);
+    const auto link = ParseLinkGroup(group.title);
+    if (link) facts.linked_items.push_back(link->item_unique_id);
     if (!first) continue;
     GroupRef ref;
     ref.kind = GroupRef::Kind::kSiteGroup;
     ref.id = group.id;
     ref.site_id = collection;
-    co_await store_.Do(
-        [&](AuditStore& store) { return store.PutMembers(ref, group.members.Unpack()); });
+    const std::string link_id = link ? link->link_id : "";
+    co_await store_.Do([&](AuditStore& store) {
+      return store.PutMembers(ref, group.members.Unpack(), link_id);
+    });
+  }
+  if (first && !groups->stale) {
+    co_await store_.Do([&](AuditStore& store) { return store.SettleSiteGroups(collection); });
   }
   facts.links_known = true;
   co_return Result<void>();

@@ -29,10 +29,13 @@ struct PartAnswer {
   std::string body;
 };
 
-std::string Envelope(const std::vector<std::string>& paths) {
+std::string Envelope(const std::vector<GraphRead>& reads) {
   nlohmann::json requests = nlohmann::json::array();
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    requests.push_back({{"id", std::to_string(i + 1)}, {"method", "GET"}, {"url", paths[i]}});
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    nlohmann::json one = {
+        {"id", std::to_string(i + 1)}, {"method", "GET"}, {"url", reads[i].path}};
+    if (!reads[i].prefer.empty()) one["headers"] = {{"Prefer", reads[i].prefer}};
+    requests.push_back(std::move(one));
   }
   return nlohmann::json({{"requests", std::move(requests)}})
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -188,18 +191,18 @@ Task<void> BatchQueue::Send(Parts parts) {
   request.units = 0;
   request.what =
       fmt::format("a batch of {} reads, the first {}", parts.size(), parts[0]->read.what);
-  std::vector<std::string> paths;
+  std::vector<GraphRead> reads;
   for (const auto& part : parts) {
-    paths.push_back(part->read.path);
+    reads.push_back(part->read);
     request.units += part->read.units;
   }
-  request.body = Envelope(paths);
+  request.body = Envelope(reads);
   service.counters().batched += static_cast<long>(parts.size());
 
   std::vector<PartAnswer> answers;
   auto sent =
       co_await service.Exchange(std::move(request), [&](const HttpResponse& response) -> Status {
-        auto read = ReadEnvelope(response.body, paths.size());
+        auto read = ReadEnvelope(response.body, parts.size());
         if (!read) return Fail(read.error());
         answers = std::move(*read);
         return {};

@@ -7,6 +7,12 @@
 #include "core/store/url_segment.h"
 
 namespace spa {
+namespace {
+
+// What a process that dies may lose of the answers that no checkpoint covers.
+constexpr auto kLongestTransaction = std::chrono::milliseconds(500);
+
+}  // namespace
 
 Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mode mode) {
   const bool writes = mode == Mode::kReadWrite;
@@ -48,6 +54,7 @@ Status SqliteStore::Commit() {
     db_->Get("UPDATE run SET heartbeat = unixepoch() WHERE number = ?").Bind(run_).Run();
   }
   db_->Exec("COMMIT");
+  committed_ = SteadyClock::now();
   return EndWrite("committing to the audit database");
 }
 
@@ -55,6 +62,9 @@ Status SqliteStore::StartWrite() {
   if (broken_) return Fail(*broken_);
   if (run_ == 0)
     return Fail(ErrorCode::kInternal, "the audit database was written to outside a run");
+  if (db_->InTransaction() && SteadyClock::now() - committed_ > kLongestTransaction) {
+    if (auto committed = Commit(); !committed) return committed;
+  }
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
   return EndWrite("beginning a transaction in the audit database");
 }

@@ -11,6 +11,7 @@
 // Schema: docs/schema.md; PRAGMA user_version names its version.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,6 +28,12 @@ namespace spa {
 using Oid = std::int64_t;    // An object's number in this database, the same in every run.
 using RunNo = std::int64_t;  // A run's number; runs are ordered by it.
 
+enum class RunMode {
+  kFull,         // Everything is read.
+  kIncremental,  // What changed since the last finished run.
+  kAuto,         // Incremental, but full from time to time.
+};
+
 struct RunInfo {
   RunInfo() = default;
   RunNo number = 0;
@@ -36,6 +43,29 @@ struct RunInfo {
   std::string tenant_id;
   std::string started_at, finished_at;
   std::string summary_json;  // The run summary as printed; empty while running.
+};
+
+// What a run is asked to be.
+struct RunRequest {
+  RunRequest() = default;
+  RunRequest(std::string tenant, RunMode wanted) : tenant_id(std::move(tenant)), mode(wanted) {}
+  std::string tenant_id;
+  RunMode mode = RunMode::kFull;
+  // kIncremental only: permission sets read longer ago are read again.
+  std::optional<std::chrono::seconds> max_age;
+  // kAuto only: full where the last full run began longer ago.
+  std::chrono::seconds full_after = std::chrono::days(7);
+};
+
+// What is known of a drive when its scan begins.
+struct DriveState {
+  DriveState() = default;
+  std::optional<ScopeMethod> finished;  // This run (it was resumed) has it already, found thus.
+  // The page this run was about to read when it stopped; empty: none. What came before is staged.
+  std::string next_link;
+  bool changes = false;  // What is staged before `next_link` are changes, not the whole.
+  // Where what changed since an earlier run can be asked; empty: everything is to be read.
+  std::string delta_link;
 };
 
 struct FoundList {  // A list, and the number it got in the store.
@@ -54,6 +84,12 @@ struct DriveEvidence {
   bool bare_below_shared = false;  // some item without the key stands below one with a scope
   std::int64_t orphans = 0;        // items whose parent never came
   std::int64_t with_facet = 0;     // items that have the key, root not counted
+};
+
+struct DeltaLink {  // Where a drive's next changes can be asked, and how it was made.
+  DeltaLink() = default;
+  DeltaLink(std::string url, std::string shape) : url(std::move(url)), shape(std::move(shape)) {}
+  std::string url, shape;
 };
 
 // A scope owner whose permissions are to be read through Graph.
@@ -98,8 +134,13 @@ class AuditStore {
 
   // --- runs ---
   // Takes the run lock (kBusy with pid, host and run id of the holder; a lock whose process is dead
-  // on this host is taken over and that run marked interrupted).
-  virtual Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) = 0;
+  // on this host is taken over and that run marked interrupted). RunInfo::mode says what it became:
+  // without a finished run of the tenant there is nothing to be incremental to.
+  virtual Result<RunInfo> BeginRun(const RunRequest& request) = 0;
+  // Goes on with a run that was interrupted or failed: `id`, or "last". What it had committed is
+  // kept, its gaps are tried again. kUsage where a later run has finished since, or where it is of
+  // another tenant; kNotFound without such a run.
+  virtual Result<RunInfo> ResumeRun(const RunRequest& request, const std::string& id) = 0;
   // Everything was read: what this run did not see is closed, inheriting webs and lists find their
   // owner. Call before Counts of a run that is going to end complete or partial; FinishRun does it
   // where nobody did.
@@ -119,8 +160,14 @@ class AuditStore {
   virtual Result<Oid> PutDrive(Oid site, const Drive& drive) = 0;  // The library object.
   virtual Result<Oid> PutList(Oid site, const List& list) = 0;
 
+  // `shape`: how the delta is asked. A link made with another shape is not used (graph.md 4.4).
+  virtual Result<DriveState> StateOfDrive(Oid library, const std::string& shape) = 0;
+  // What is staged from here on are changes to what the database holds.
+  virtual Status StageChanges(Oid library) = 0;
   // Appends one delta page to the drive's staging area. Of an item that comes again, the last wins.
   virtual Status StageItems(Oid library, std::span<const DriveItem> items) = 0;
+  // All pages before `next_link` are staged: commits, so that a resumed run begins there.
+  virtual Status Checkpoint(Oid library, const std::string& next_link, const std::string& shape) = 0;
   virtual Status DiscardStage(Oid library) = 0;  // 410, or the drive failed: old rows stay valid.
   virtual Result<DriveEvidence> StageEvidence(Oid library) = 0;
   // kRestUniqueFlags: which list item ids SharePoint said inherit; all others own a scope. May be
@@ -133,9 +180,16 @@ class AuditStore {
   // gone. Under kItemPermissions every item becomes a target of ScopeTargets and ResolveItemScopes
   // must follow. `library_inherits`: REST said that the library itself owns no scope.
   virtual Status FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
-                             const std::string& delta_link) = 0;
-  // Scope owners of a finished drive whose permissions this run has not read yet, by oid, from
-  // `after` on, at most `limit`.
+                             const DeltaLink& link) = 0;
+  // Merges staged changes, by the method of the last whole pass, which it gives. The permissions of
+  // what changed are due to be read. Nothing, where something changed and the method cannot tell
+  // what that means for scopes: the drive must be read whole.
+  virtual Result<std::optional<ScopeMethod>> FinishChanges(Oid library,
+                                                           bool library_inherits,
+                                                           const DeltaLink& link) = 0;
+  // Scope owners of a finished drive whose permissions are to be read, by oid, from `after` on, at
+  // most `limit`: those this run has not read, or, where only changes were merged, those that are
+  // new, changed, older than the run allows, or failed since they were last read.
   virtual Result<std::vector<ScopeTarget>> ScopeTargets(Oid library, Oid after, int limit) = 0;
   // kItemPermissions, after all sets were put: an item whose set equals its parent's inherits.
   virtual Status ResolveItemScopes(Oid library) = 0;
@@ -145,7 +199,12 @@ class AuditStore {
   virtual Status PutScope(Oid owner, std::span<const Grant> grants) = 0;
   // A web or list that inherits (REST HasUniqueRoleAssignments false): its objects use `parent`'s.
   virtual Status PutInherits(Oid object) = 0;
-  virtual Status PutMembers(const GroupRef& group, std::span<const Member> members) = 0;
+  // `link_id`: of a site group that stands for a sharing link. Where its members have changed, the
+  // permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
+  virtual Status PutMembers(const GroupRef& group, std::span<const Member> members,
+                            const std::string& link_id = "") = 0;
+  // All site groups of a collection were put: what this run did not see is gone, links included.
+  virtual Status SettleSiteGroups(const std::string& site_id) = 0;
   // Calls `use` for every occurrence of an expandable group in the grants of this run, in a stable
   // order, without holding them all in memory.
   virtual Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) = 0;
@@ -155,6 +214,9 @@ class AuditStore {
   virtual Result<std::vector<Gap>> Gaps(RunNo run) = 0;
   // Drives per method, for the summary: ("delta_hierarchy", 12) …
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> MethodCounts(RunNo run) = 0;
+  // When the oldest permission set or member list that stands in the present state was read: the
+  // start of that run, in seconds since 1970; 0 without any.
+  virtual Result<std::int64_t> OldestRead() = 0;
 };
 
 }  // namespace spa

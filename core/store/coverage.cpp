@@ -23,11 +23,12 @@ Coverage::Coverage(sqlite::Database& db, RunNo run)
            "SELECT state, reason, remedy FROM gap WHERE run = ? AND oid = ? "
            "ORDER BY state, reason, remedy"),
       up_(db,
-          "SELECT scope, parent FROM object WHERE oid = ?1 AND from_run <= ?2 "
+          "SELECT scope, container FROM object WHERE oid = ?1 AND from_run <= ?2 "
           "AND (to_run IS NULL OR to_run > ?2)"),
       read_(db,
-            "SELECT read_run >= ?2 FROM scope WHERE oid = ?1 AND from_run <= ?2 "
-            "AND (to_run IS NULL OR to_run > ?2)") {
+            "SELECT read_run >= ?2 OR (NOT due AND EXISTS (SELECT 1 FROM confirmed c "
+            "WHERE c.container = ?3 AND ?2 BETWEEN c.from_run AND c.to_run)) "
+            "FROM scope WHERE oid = ?1 AND from_run <= ?2 AND (to_run IS NULL OR to_run > ?2)") {
   sqlite::Statement any(db, "SELECT 1 FROM gap WHERE run = ? AND oid IS NOT NULL LIMIT 1");
   any_gaps_ = any.Bind(run).Step();
 }
@@ -49,16 +50,18 @@ const Coverage::Owner& Coverage::Look(Oid scope) {
   if (slot.scope == scope) return slot;
   slot = Owner();
   slot.scope = slot.owner = scope;
+  Oid container = 0;  // Of the owner.
   for (int i = 0; i < kDeepest; ++i) {
     const bool found = up_.Bind(slot.owner, run_).Step();
     const Oid next = found ? up_.Int(0) : slot.owner;
+    if (found) container = up_.Int(1);
     up_.Reset();
     if (next == slot.owner) break;
     slot.owner = next;
   }
   // What inherits is covered once the owner's permissions were read, whatever else about the owner
   // (its subsites, its groups) could not be.
-  const bool known = read_.Bind(slot.owner, run_).Step();
+  const bool known = read_.Bind(slot.owner, run_, container).Step();
   const bool read = known && read_.Int(0) != 0;
   read_.Reset();
   if (read) {

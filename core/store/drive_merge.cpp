@@ -176,7 +176,7 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
     if (orphan) {
       const auto url = fmt::format("{}/{}", library_url, row.segment.value_or(row.name));
       WriteGap(row.oid, row.url.value_or(url), CoverageState::kFailed,
-               "its parent folder was never listed",
+               kOrphanReason,
                "Audit the library again; it may have changed meanwhile.");
     }
     if (same) continue;
@@ -196,17 +196,47 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
   present.Reset();
 }
 
-Status SqliteStore::FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
-                                const std::string& delta_link) {
-  if (auto begun = StartWrite(); !begun) return begun;
-  PrepareStage(library);
-  MergeItems(library, method, PlaceFolders(library, method));
+void SqliteStore::Confirm(Oid library) {
+  const auto extended =
+      db_->Get(
+             "UPDATE confirmed SET to_run = ?2 WHERE container = ?1 AND to_run = "
+             "(SELECT max(number) FROM run WHERE number < ?2)")
+          .Bind(library, run_)
+          .Run();
+  if (extended > 0) return;
+  db_->Get("INSERT OR IGNORE INTO confirmed VALUES (?1, ?2, ?2)").Bind(library, run_).Run();
+}
 
+void SqliteStore::EndDrive(Oid library, ScopeMethod method, bool library_inherits,
+                           const DeltaLink& link, bool quiet) {
+  if (!quiet) {
+    PrepareStage(library);
+    MergeItems(library, method, PlaceFolders(library, method));
+  }
+
+  const bool whole = !stages_[library].changes;
+  const bool resolved = method != ScopeMethod::kItemPermissions;
   auto& facts = db_->Get(
-      "UPDATE container SET delta_link = ?2, finished_run = ?3, root_item_id = coalesce("
+      "UPDATE container SET delta_link = ?2, delta_shape = ?3, finished_run = "
+      "CASE WHEN ?4 THEN ?5 END, root_item_id = coalesce("
       "(SELECT item_id FROM stage.folder WHERE library = ?1 AND root), root_item_id) "
       "WHERE oid = ?1");
-  facts.Bind(library, delta_link, run_).Run();
+  facts.Bind(library, link.url, link.shape, resolved, run_).Run();
+  // Of a whole pass every set is due; of changes, those of changed items and those too old.
+  db_->Get(
+         "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "
+         "(SELECT oid FROM object WHERE container = ?1 AND scope = oid)")
+      .Bind(library, whole ? run_ : fresh_from_)
+      .Run();
+  if (!whole && !quiet) {
+    db_->Get(
+           "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "
+           "(SELECT e.oid FROM stage.node n JOIN entity e ON e.container = ?1 AND "
+           "e.graph_id = n.item_id WHERE n.library = ?1 AND n.fresh)")
+        .Bind(library, run_)
+        .Run();
+  }
+  Confirm(library);
   auto& parent = db_->Get("SELECT parent, method FROM object WHERE oid = ? AND to_run IS NULL");
   Oid site = 0;
   bool same_method = false;
@@ -222,11 +252,35 @@ Status SqliteStore::FinishDrive(Oid library, ScopeMethod method, bool library_in
         .Run();
   }
   SetScope(library, library_inherits ? site : library);
-  if (method != ScopeMethod::kItemPermissions) {
-    if (library_inherits) CloseScope(library);
-    DropStage(library);
-  }
+  if (!resolved) return;
+  if (library_inherits) CloseScope(library);
+  DropStage(library);
+}
+
+Status SqliteStore::FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
+                                const DeltaLink& link) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  EndDrive(library, method, library_inherits, link, /*quiet=*/false);
   return EndWrite("merging what a library's enumeration brought");
+}
+
+Result<std::optional<ScopeMethod>> SqliteStore::FinishChanges(Oid library, bool library_inherits,
+                                                              const DeltaLink& link) {
+  if (auto begun = StartWrite(); !begun) return Fail(begun.error());
+  auto method = ScopeMethod::kDeltaHierarchy;
+  auto& known = db_->Get("SELECT method FROM object WHERE oid = ? AND to_run IS NULL");
+  if (known.Bind(library).Step()) method = static_cast<ScopeMethod>(known.Int(0));
+  known.Reset();
+  const Stage& stage = stages_[library];
+  if (!stage.changes) {
+    return Fail(ErrorCode::kInternal, "a whole enumeration was taken for changes");
+  }
+  if (!stage.quiet && method != ScopeMethod::kDeltaHierarchy) return std::nullopt;
+  EndDrive(library, method, library_inherits, link, stage.quiet);
+  if (auto merged = EndWrite("merging what changed in a library"); !merged) {
+    return Fail(merged.error());
+  }
+  return method;
 }
 
 Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid after, int limit) {
@@ -268,8 +322,8 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     FROM object o INDEXED BY object_owner JOIN entity e ON e.oid = o.oid
     WHERE o.container = ?1 AND o.scope = o.oid AND o.to_run IS NULL AND o.oid > ?2
       AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
-                      AND s.read_run = ?3)
-    ORDER BY o.oid LIMIT ?4)sql");
+                      AND NOT s.due)
+    ORDER BY o.oid LIMIT ?3)sql");
   auto& items = db_->Get(R"sql(
     SELECT e.oid, e.graph_id, coalesce(o.list_item_id, -1)
     FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
@@ -277,10 +331,10 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
       AND e.graph_id > coalesce((SELECT a.graph_id FROM entity a
                                  WHERE a.oid = ?2 AND a.container = ?1), '')
       AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = e.oid AND s.to_run IS NULL
-                      AND s.read_run = ?3)
-    ORDER BY e.graph_id LIMIT ?4)sql");
+                      AND NOT s.due)
+    ORDER BY e.graph_id LIMIT ?3)sql");
   auto& rows = every_item ? items : owners;
-  rows.Bind(library, after, run_, std::max(limit, 0));
+  rows.Bind(library, after, std::max(limit, 0));
   while (rows.Step()) add(rows.Int(0), rows.String(1), rows.Int(2));
   rows.Reset();
   if (auto read = EndWrite("listing whose permissions are to be read"); !read) {

@@ -8,16 +8,52 @@ namespace {
 // Where a library's raw rows lie.
 constexpr std::int64_t FirstRaw(Oid library) { return library << 32; }
 constexpr std::int64_t LastRaw(Oid library) { return (library << 32) | 0xffffffff; }
+// Changes are numbered from here on, so that they come after what the database holds.
+constexpr std::int64_t kChangesFrom = std::int64_t{1} << 31;
 
 constexpr char kInsertRaw[] = "INSERT INTO stage.raw VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 // max(id) makes SQLite take the other columns from the row that came last.
 constexpr char kFillFolders[] = R"sql(
-  INSERT INTO stage.folder(library, item_id, parent_id, name, list_item_id, shared, root)
-  SELECT ?1, item_id, parent_id, name, list_item_id, shared, root FROM (
-    SELECT item_id, parent_id, name, list_item_id, shared, root, deleted, max(id) FROM stage.raw
+  INSERT INTO stage.folder(library, item_id, parent_id, name, list_item_id, shared, root, fresh)
+  SELECT ?1, item_id, parent_id, name, list_item_id, shared, root, id >= ?4 FROM (
+    SELECT item_id, parent_id, name, list_item_id, shared, root, deleted, max(id) AS id
+    FROM stage.raw
     WHERE id BETWEEN ?2 AND ?3 AND (kind <> 0 OR deleted) GROUP BY item_id)
   WHERE NOT deleted)sql";
+
+// What the database held of the library, as if delta had said it: files that hold something are
+// packages.
+constexpr char kStagePresent[] = R"sql(
+  INSERT INTO stage.raw
+  SELECT ?2 + row_number() OVER (), e.graph_id, coalesce(p.graph_id, c.root_item_id), o.name,
+         o.modified, '', coalesce(o.size, -1), coalesce(o.list_item_id, -1), o.scope = o.oid,
+         CASE WHEN o.type = 2 THEN 1
+              WHEN o.oid IN (SELECT x.parent FROM entity y CROSS JOIN object x ON x.oid = y.oid
+                             WHERE y.container = ?1 AND x.to_run IS NULL) THEN 2
+              ELSE 0 END,
+         0, 0
+  FROM entity e CROSS JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
+  JOIN container c ON c.oid = ?1
+  LEFT JOIN entity p ON p.oid = o.parent AND p.container = ?1
+  WHERE e.container = ?1)sql";
+constexpr char kStageRoot[] = R"sql(
+  INSERT INTO stage.raw
+  SELECT ?2, root_item_id, '', '', '', '', -1, -1, 1, 1, 1, 0 FROM container
+  WHERE oid = ?1 AND root_item_id IS NOT NULL)sql";
+
+// With a folder everything in it is gone, but what was moved elsewhere meanwhile.
+constexpr char kDropBelowDeleted[] = R"sql(
+  WITH RECURSIVE gone(item_id) AS (
+    SELECT item_id FROM (
+      SELECT item_id, deleted, max(id) FROM stage.raw WHERE id BETWEEN ?2 AND ?3 GROUP BY item_id)
+    WHERE deleted
+    UNION
+    SELECT f.item_id FROM gone JOIN stage.folder f ON f.parent_id = gone.item_id
+    WHERE f.library = ?1 AND NOT f.fresh)
+  DELETE FROM stage.folder WHERE library = ?1 AND item_id IN (SELECT item_id FROM gone))sql";
+constexpr char kDropOrphans[] =
+    "DELETE FROM stage.node WHERE library = ? AND parent IS NULL AND NOT root AND NOT fresh";
 
 constexpr char kLinkFolders[] = R"sql(
   UPDATE stage.folder SET parent = (
@@ -29,7 +65,7 @@ constexpr char kLinkFolders[] = R"sql(
 constexpr char kFillNodes[] = R"sql(
   INSERT OR REPLACE INTO stage.node
   SELECT ?1, r.item_id, p.id, r.name, r.modified, r.unique_id, r.size, r.list_item_id, r.shared,
-         r.kind, r.root, r.deleted
+         r.kind, r.root, r.deleted, r.id >= ?4
   FROM stage.raw r LEFT JOIN stage.folder p ON p.library = ?1 AND p.item_id = r.parent_id
     AND p.item_id <> r.item_id
   WHERE r.id BETWEEN ?2 AND ?3 ORDER BY r.item_id, r.id)sql";
@@ -49,6 +85,7 @@ Status SqliteStore::StageItems(Oid library, std::span<const DriveItem> items) {
   if (stage.prepared) DropPrepared(library);
   auto& insert = db_->Get(kInsertRaw);
   for (const DriveItem& item : items) {
+    stage.quiet = stage.quiet && item.is_root;
     insert
         .Bind(FirstRaw(library) + stage.rows++, item.id, item.parent_id, item.name, item.modified,
               item.unique_id, item.size, item.list_item_id, static_cast<int>(item.shared),
@@ -58,13 +95,91 @@ Status SqliteStore::StageItems(Oid library, std::span<const DriveItem> items) {
   return EndWrite("storing a page of a library");
 }
 
+Status SqliteStore::StageChanges(Oid library) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  DropStage(library);
+  Stage& stage = stages_[library];
+  stage.changes = true;
+  stage.rows = kChangesFrom;
+  return EndWrite("beginning with what changed in a library");
+}
+
+Status SqliteStore::Checkpoint(Oid library, const std::string& next_link,
+                               const std::string& shape) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  db_->Get("INSERT OR REPLACE INTO stage.checkpoint VALUES (?, ?, ?, ?)")
+      .Bind(library, next_link, shape, stages_[library].changes)
+      .Run();
+  return Commit();
+}
+
+void SqliteStore::RememberStages() {
+  db_->Exec(
+      "DELETE FROM stage.folder; DELETE FROM stage.node; DELETE FROM stage.inheriting;"
+      "DELETE FROM stage.raw WHERE id >> 32 NOT IN (SELECT library FROM stage.checkpoint)");
+  auto& known = db_->Get(
+      "SELECT c.library, c.changes, (SELECT max(id) FROM stage.raw "
+      "WHERE id BETWEEN c.library << 32 AND (c.library << 32) | 0xffffffff) FROM stage.checkpoint c");
+  known.Bind();
+  while (known.Step()) {
+    Stage stage;
+    stage.changes = known.Int(1) != 0;
+    stage.rows = stage.changes ? kChangesFrom : 0;
+    if (!known.IsNull(2)) stage.rows = known.Int(2) - FirstRaw(known.Int(0)) + 1;
+    stage.quiet = false;
+    stages_[known.Int(0)] = stage;
+  }
+  known.Reset();
+}
+
+Result<DriveState> SqliteStore::StateOfDrive(Oid library, const std::string& shape) {
+  if (auto begun = StartWrite(); !begun) return Fail(begun.error());
+  DriveState state;
+  auto& page = db_->Get("SELECT next_link, changes FROM stage.checkpoint WHERE library = ? AND shape = ?");
+  if (page.Bind(library, shape).Step()) {
+    state.next_link = page.String(0);
+    state.changes = page.Int(1) != 0;
+  }
+  page.Reset();
+  auto& facts = db_->Get(R"sql(
+    SELECT c.finished_run IS ?2, o.method, c.delta_link, c.delta_shape IS ?3,
+           EXISTS (SELECT 1 FROM entity e JOIN object x ON x.oid = e.oid AND x.to_run IS NULL
+                   WHERE e.container = ?1),
+           EXISTS (SELECT 1 FROM gap g JOIN entity e ON e.oid = g.oid
+                   WHERE g.run = c.finished_run AND e.container = ?1 AND g.reason = ?4)
+    FROM container c JOIN object o ON o.oid = c.oid AND o.to_run IS NULL WHERE c.oid = ?1)sql");
+  if (facts.Bind(library, run_, shape, kOrphanReason).Step() && !facts.IsNull(1)) {
+    const auto method = static_cast<ScopeMethod>(facts.Int(1));
+    if (facts.Int(0) != 0) state.finished = method;
+    const bool empty = facts.Int(4) == 0, orphans = facts.Int(5) != 0;
+    // What a service says that ignores the preferences tells nothing about sharing; of a library
+    // that was empty it tells whether it still is.
+    const bool usable = (method == ScopeMethod::kDeltaHierarchy || empty) && !orphans;
+    if (incremental_ && usable && facts.Int(3) != 0) state.delta_link = facts.String(2);
+  }
+  facts.Reset();
+  if (auto read = EndWrite("looking at what is known of a library"); !read) {
+    return Fail(read.error());
+  }
+  return state;
+}
+
+void SqliteStore::StagePresent(Oid library) {
+  db_->Get(kStageRoot).Bind(library, FirstRaw(library)).Run();
+  db_->Get(kStagePresent).Bind(library, FirstRaw(library)).Run();
+}
+
 void SqliteStore::PrepareStage(Oid library) {
   Stage& stage = stages_[library];
   if (stage.prepared) return;
   const auto first = FirstRaw(library), last = LastRaw(library);
-  db_->Get(kFillFolders).Bind(library, first, last).Run();
+  const auto fresh = first + (stage.changes ? kChangesFrom : 0);
+  if (stage.changes) StagePresent(library);
+  db_->Get(kFillFolders).Bind(library, first, last, fresh).Run();
+  if (stage.changes) db_->Get(kDropBelowDeleted).Bind(library, fresh, last).Run();
   db_->Get(kLinkFolders).Bind(library).Run();
-  db_->Get(kFillNodes).Bind(library, first, last).Run();
+  db_->Get(kFillNodes).Bind(library, first, last, fresh).Run();
+  if (stage.changes) db_->Get(kDropOrphans).Bind(library).Run();
   stage.prepared = true;
 }
 
@@ -80,11 +195,13 @@ void SqliteStore::DropStage(Oid library) {
     db_->Get("DELETE FROM stage.folder").Bind().Run();
     db_->Get("DELETE FROM stage.node").Bind().Run();
     db_->Get("DELETE FROM stage.inheriting").Bind().Run();
+    db_->Get("DELETE FROM stage.checkpoint").Bind().Run();
   } else if (stages_.contains(library)) {
     db_->Get("DELETE FROM stage.raw WHERE id BETWEEN ? AND ?")
         .Bind(FirstRaw(library), LastRaw(library))
         .Run();
     db_->Get("DELETE FROM stage.inheriting WHERE library = ?").Bind(library).Run();
+    db_->Get("DELETE FROM stage.checkpoint WHERE library = ?").Bind(library).Run();
     DropPrepared(library);
   }
   stages_.erase(library);

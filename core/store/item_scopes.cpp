@@ -62,6 +62,7 @@ Status SqliteStore::ResolveItemScopes(Oid library) {
   const bool drop = inherits.Bind(library).Step();
   inherits.Reset();
   if (drop) CloseScope(library);
+  db_->Get("UPDATE container SET finished_run = ? WHERE oid = ?").Bind(run_, library).Run();
   DropStage(library);
   return EndWrite("finding which items of a library own their permissions");
 }

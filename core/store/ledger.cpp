@@ -126,4 +126,17 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::MethodCou
   return methods;
 }
 
+Result<std::int64_t> SqliteStore::OldestRead() {
+  sqlite::Statement row(*db_, R"sql(
+    SELECT coalesce(unixepoch(started_at), 0) FROM run WHERE number = (
+      SELECT min(read_run) FROM (
+        SELECT min(s.read_run) AS read_run FROM scope s WHERE s.to_run IS NULL
+        UNION ALL SELECT min(read_run) FROM group_info WHERE to_run IS NULL)))sql");
+  const std::int64_t oldest = row.Step() ? row.Int(0) : 0;
+  if (auto read = db_->Check("looking for the oldest permissions"); !read) {
+    return Fail(read.error());
+  }
+  return oldest;
+}
+
 }  // namespace spa

@@ -82,7 +82,7 @@ Status SqliteStore::PutScope(Oid owner, std::span<const Grant> grants) {
   const std::int64_t acl = AclOf(*db_, grants);
   const int marks = MarksOf(grants);
   const auto refreshed = db_->Get(
-                                "UPDATE scope SET read_run = ?2, marks = ?4 "
+                                "UPDATE scope SET read_run = ?2, marks = ?4, due = 0 "
                                 "WHERE oid = ?1 AND to_run IS NULL AND acl = ?3")
                              .Bind(owner, run_, acl, marks)
                              .Run();
@@ -118,28 +118,59 @@ Status SqliteStore::PutInherits(Oid object) {
   return EndWrite("storing that an object inherits");
 }
 
-Status SqliteStore::PutMembers(const GroupRef& group, std::span<const Member> members) {
+void SqliteStore::MakeDue(std::string_view link_id) {
+  if (link_id.empty()) return;
+  db_->Get(
+         "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND acl IN "
+         "(SELECT acl FROM acl_grant WHERE principal_type = 'link' AND lower(grant_id) = ?1)")
+      .Bind(link_id, run_)
+      .Run();
+}
+
+Status SqliteStore::PutMembers(const GroupRef& group, std::span<const Member> members,
+                               const std::string& link_id) {
   if (auto begun = StartWrite(); !begun) return begun;
   constexpr std::string_view kKinds[] = {"group", "group_owners", "site_group"};
   const std::string key = group.Key();
   const std::int64_t set = MemberSetOf(*db_, members);
   const auto refreshed = db_->Get(
-                                "UPDATE group_info SET read_run = ?2 "
+                                "UPDATE group_info SET read_run = ?2, link_id = ?4 "
                                 "WHERE key = ?1 AND to_run IS NULL AND member_set = ?3")
-                             .Bind(key, run_, set)
+                             .Bind(key, run_, set, OrNull(link_id))
                              .Run();
   if (refreshed == 0) {
+    MakeDue(link_id);
     db_->Get("DELETE FROM group_info WHERE key = ? AND from_run = ?").Bind(key, run_).Run();
     db_->Get("UPDATE group_info SET to_run = ?2 WHERE key = ?1 AND to_run IS NULL")
         .Bind(key, run_)
         .Run();
     db_->Get(
-           "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run) "
-           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2)")
-        .Bind(key, run_, kKinds[static_cast<int>(group.kind)], group.id, OrNull(group.site_id), set)
+           "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run, link_id) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2, ?7)")
+        .Bind(key, run_, kKinds[static_cast<int>(group.kind)], group.id, OrNull(group.site_id), set,
+              OrNull(link_id))
         .Run();
   }
   return EndWrite(fmt::format("storing the members of {}", key));
+}
+
+Status SqliteStore::SettleSiteGroups(const std::string& site_id) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  std::vector<std::string> gone;
+  auto& unseen = db_->Get(
+      "SELECT coalesce(link_id, '') FROM group_info WHERE kind = 'site_group' AND site_id = ? AND "
+      "to_run IS NULL AND read_run < ?");
+  unseen.Bind(site_id, run_);
+  while (unseen.Step()) gone.push_back(unseen.String(0));
+  unseen.Reset();
+  if (gone.empty()) return EndWrite("looking for removed site groups");
+  for (const std::string& link_id : gone) MakeDue(link_id);
+  db_->Get(
+         "UPDATE group_info SET to_run = ?2 WHERE kind = 'site_group' AND site_id = ?1 AND "
+         "to_run IS NULL AND read_run < ?2")
+      .Bind(site_id, run_)
+      .Run();
+  return EndWrite("closing removed site groups");
 }
 
 // Site groups belong to the site collection: they are named by its topmost web known here.
@@ -154,7 +185,7 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
            END
     FROM scope s JOIN object o ON o.oid = s.oid AND o.to_run IS NULL
     JOIN acl_grant g ON g.acl = s.acl
-    WHERE s.to_run IS NULL AND s.read_run = ?1 AND g.principal_id <> '' AND g.role <> 'none'
+    WHERE s.to_run IS NULL AND g.principal_id <> '' AND g.role <> 'none'
       AND g.principal_type IN ('group', 'site_group')
     ORDER BY s.oid, g.ord)sql");
   auto& top = db_->Get(R"sql(
@@ -165,7 +196,6 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
   Oid last_site = 0;
   std::string last_site_id;
   GroupUse found;
-  rows.Bind(run_);
   while (rows.Step()) {
     found.group.id = rows.String(1);
     if (rows.Text(0) == Name(PrincipalType::kSiteGroup)) {
@@ -187,9 +217,8 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
   // Directory groups that stand in site groups, by the site group they stand in.
   sqlite::Statement nested(*db_, R"sql(
     SELECT m.kind, m.id FROM group_info gi JOIN member m ON m.member_set = gi.member_set
-    WHERE gi.kind = 'site_group' AND gi.read_run = ?1 AND gi.to_run IS NULL AND m.id <> ''
+    WHERE gi.kind = 'site_group' AND gi.to_run IS NULL AND m.id <> ''
       AND m.kind IN ('group', 'group_owners') ORDER BY gi.key, m.ord)sql");
-  nested.Bind(run_);
   found.group.site_id.clear();
   while (nested.Step()) {
     found.group.kind =

@@ -17,6 +17,7 @@ namespace {
 
 // A holder on another host that has not committed for this long is taken for dead.
 constexpr std::int64_t kForeignLockSeconds = 3600;
+constexpr std::chrono::seconds kNoMaxAge = std::chrono::days(36500);
 
 std::string HostName() {
   char name[256] = {};
@@ -79,9 +80,7 @@ RunInfo ReadRun(const sqlite::Statement& row) {
 
 }  // namespace
 
-Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::string& mode) {
-  if (run_ != 0) return Fail(ErrorCode::kInternal, "a run was begun within a run");
-  db_->Exec("BEGIN IMMEDIATE");
+Status SqliteStore::TakeLock() {
   auto& running = db_->Get(
       "SELECT number, id, pid, process_start, host, unixepoch() - heartbeat FROM run "
       "WHERE status = 'running'");
@@ -95,7 +94,6 @@ Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::s
     holder.silent_seconds = running.Int(5);
     running.Reset();
     if (IsAlive(holder)) {
-      sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
       return Fail(ErrorCode::kBusy,
                   fmt::format("run {} holds {} (process {} on {})", holder.id, db_->path(),
                               holder.pid, holder.host),
@@ -105,28 +103,129 @@ Result<RunInfo> SqliteStore::BeginRun(const std::string& tenant_id, const std::s
         .Bind(UtcText(std::chrono::system_clock::now()), holder.number)
         .Run();
   }
-  const std::string now = UtcText(std::chrono::system_clock::now());
-  const std::string id = NewRunId(now);
-  db_->Get(
-         "INSERT INTO run(id, status, mode, tenant_id, started_at, pid, process_start, host, "
-         "heartbeat) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, unixepoch())")
-      .Bind(id, mode, tenant_id, now, std::int64_t{::getpid()}, ProcessStart(::getpid()),
-            HostName())
-      .Run();
-  const RunNo number = db_->LastInsertId();
+  return db_->Check("taking the lock of the audit database");
+}
+
+// Ends the transaction in which the run was entered.
+Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request, bool resumed) {
+  incremental_ = run.mode == "incremental";
+  fresh_from_ = run.number;
+  if (incremental_) {
+    auto& first = db_->Get(
+        "SELECT coalesce(min(number), ?1) FROM run WHERE number < ?1 AND started_at >= ?2");
+    const auto oldest = std::chrono::system_clock::now() - request.max_age.value_or(kNoMaxAge);
+    const std::string since = UtcText(oldest);
+    if (first.Bind(run.number, since).Step()) fresh_from_ = first.Int(0);
+    first.Reset();
+  }
   db_->Exec("COMMIT");
   if (auto begun = db_->Check("beginning a run"); !begun) {
     sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
     return Fail(begun.error());
   }
-  run_ = number;
+  run_ = run.number;
   settled_ = false;
   broken_.reset();
-  if (auto attached = AttachStage(*db_); !attached) {
+  stages_.clear();
+  auto attached = AttachStage(*db_, run_, resumed);
+  if (attached && resumed) {
+    RememberStages();
+    attached = db_->Check("looking at what the run had staged");
+  }
+  if (!attached) {
     (void)FinishRun("failed", "");
     return Fail(attached.error());
   }
-  return FindRun(id);
+  committed_ = SteadyClock::now();
+  return run;
+}
+
+Result<RunInfo> SqliteStore::BeginRun(const RunRequest& request) {
+  if (run_ != 0) return Fail(ErrorCode::kInternal, "a run was begun within a run");
+  db_->Exec("BEGIN IMMEDIATE");
+  if (auto locked = TakeLock(); !locked) {
+    sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    return Fail(locked.error());
+  }
+  const auto now = std::chrono::system_clock::now();
+  // What an earlier version read has no shape; its links are not used, all else is.
+  auto& earlier = db_->Get(
+      "SELECT count(*), coalesce(sum(mode = 'full' AND started_at >= ?2), 0) FROM run "
+      "WHERE tenant_id = ?1 AND status IN ('complete', 'partial')");
+  bool any = false, recently_full = false;
+  if (earlier.Bind(request.tenant_id, UtcText(now - request.full_after)).Step()) {
+    any = earlier.Int(0) > 0;
+    recently_full = earlier.Int(1) > 0;
+  }
+  earlier.Reset();
+  const bool incremental = any && (request.mode == RunMode::kIncremental ||
+                                   (request.mode == RunMode::kAuto && recently_full));
+  RunInfo run;
+  run.started_at = UtcText(now);
+  run.id = NewRunId(run.started_at);
+  run.status = "running";
+  run.mode = incremental ? "incremental" : "full";
+  run.tenant_id = request.tenant_id;
+  db_->Get(
+         "INSERT INTO run(id, status, mode, tenant_id, started_at, pid, process_start, host, "
+         "heartbeat) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, unixepoch())")
+      .Bind(run.id, run.mode, run.tenant_id, run.started_at, std::int64_t{::getpid()},
+            ProcessStart(::getpid()), HostName())
+      .Run();
+  run.number = db_->LastInsertId();
+  return Begun(run, request, /*resumed=*/false);
+}
+
+Result<RunInfo> SqliteStore::ResumeRun(const RunRequest& request, const std::string& id) {
+  if (run_ != 0) return Fail(ErrorCode::kInternal, "a run was begun within a run");
+  db_->Exec("BEGIN IMMEDIATE");
+  const auto resumable = [&]() -> Result<RunInfo> {
+    if (auto locked = TakeLock(); !locked) return Fail(locked.error());
+    auto found = id == "last" ? FindLastRun() : FindRun(id);
+    if (!found) return found;
+    if (found->status != "interrupted" && found->status != "failed") {
+      return Fail(ErrorCode::kUsage, fmt::format("run {} is {}", found->id, found->status),
+                  "There is nothing to resume: run without --resume.");
+    }
+    if (found->tenant_id != request.tenant_id) {
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("run {} is of tenant {}", found->id, found->tenant_id),
+                  "Use the configuration it was begun with.");
+    }
+    auto& later = db_->Get("SELECT id FROM run WHERE number > ? LIMIT 1");
+    const bool overtaken = later.Bind(found->number).Step();
+    const std::string by = overtaken ? later.String(0) : "";
+    later.Reset();
+    if (overtaken) {
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("run {} was begun after run {}, which cannot be resumed any more", by,
+                              found->id),
+                  "Run without --resume.");
+    }
+    return found;
+  };
+  auto run = resumable();
+  if (!run) {
+    sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    return run;
+  }
+  run->status = "running";
+  run->finished_at.clear();
+  db_->Get(
+         "UPDATE run SET status = 'running', finished_at = NULL, summary_json = NULL, pid = ?2, "
+         "process_start = ?3, host = ?4, heartbeat = unixepoch() WHERE number = ?1")
+      .Bind(run->number, std::int64_t{::getpid()}, ProcessStart(::getpid()), HostName())
+      .Run();
+  // What has a gap is tried again, and tells its gap again where it stays: a library's own items by
+  // enumerating it anew.
+  db_->Get(
+         "UPDATE container SET finished_run = NULL WHERE finished_run = ?1 AND oid IN "
+         "(SELECT e.container FROM gap g JOIN entity e ON e.oid = g.oid WHERE g.run = ?1 "
+         " UNION SELECT oid FROM gap WHERE run = ?1)")
+      .Bind(run->number)
+      .Run();
+  db_->Get("DELETE FROM gap WHERE run = ?").Bind(run->number).Run();
+  return Begun(*run, request, /*resumed=*/true);
 }
 
 Status SqliteStore::Settle() {
@@ -151,7 +250,7 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
   if (!finished) return finished;
   run_ = 0;
   stages_.clear();
-  DetachStage(*db_);
+  DetachStage(*db_, /*keep=*/status == "interrupted" || status == "failed");
   sqlite3_exec(db_->handle(), "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
   return {};
 }
@@ -162,6 +261,15 @@ Result<std::vector<RunInfo>> SqliteStore::Runs() {
   while (rows.Step()) runs.push_back(ReadRun(rows));
   if (auto read = db_->Check("listing the runs"); !read) return Fail(read.error());
   return runs;
+}
+
+Result<RunInfo> SqliteStore::FindLastRun() {
+  sqlite::Statement rows(*db_,
+                         (std::string(kRunColumns) + "ORDER BY number DESC LIMIT 1").c_str());
+  if (rows.Step()) return ReadRun(rows);
+  if (auto read = db_->Check("looking for the last run"); !read) return Fail(read.error());
+  return Fail(ErrorCode::kNotFound, fmt::format("{} holds no run", db_->path()),
+              "Run an audit without --resume.");
 }
 
 Result<RunInfo> SqliteStore::FindRun(const std::string& id) {

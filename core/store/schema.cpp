@@ -185,25 +185,64 @@ CREATE VIEW v_coverage AS
   FROM told t;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1};
+// What an incremental run goes by. `due`: the set is to be read again. `confirmed`: in these runs the
+// whole container was enumerated, or its changes were, so that sets which are not due stood.
+constexpr char kVersion2[] = R"sql(
+ALTER TABLE container ADD COLUMN delta_shape TEXT;
+ALTER TABLE scope ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE group_info ADD COLUMN link_id TEXT;
+CREATE INDEX acl_link ON acl_grant(lower(grant_id)) WHERE principal_type = 'link';
+CREATE TABLE confirmed(
+  container INTEGER NOT NULL, from_run INTEGER NOT NULL, to_run INTEGER NOT NULL,
+  PRIMARY KEY(container, from_run)) WITHOUT ROWID;
+DROP VIEW v_coverage;
+-- One state per object: its own gap, else whether its permissions are known, else its owner's.
+CREATE VIEW v_coverage AS
+  WITH told AS (
+    SELECT f.oid, f.object_type, f.object_id, f.object_url, f.owner,
+           (SELECT min(seq) FROM gap WHERE run = r.run AND oid = f.oid) AS own_gap,
+           (SELECT min(seq) FROM gap WHERE run = r.run AND oid = f.owner) AS owner_gap,
+           (SELECT s.read_run >= r.run OR (NOT s.due AND EXISTS (
+              SELECT 1 FROM latest_object w JOIN confirmed c ON c.container = w.container
+              WHERE w.oid = f.owner AND r.run BETWEEN c.from_run AND c.to_run))
+            FROM latest_scope s WHERE s.oid = f.owner) AS fresh
+    FROM latest_run r CROSS JOIN latest_face f)
+  SELECT t.object_type, t.object_id, t.object_url,
+         CASE WHEN t.own_gap IS NOT NULL THEN (SELECT state FROM gap WHERE seq = t.own_gap)
+              WHEN t.fresh THEN CASE WHEN t.owner = t.oid THEN 'read' ELSE 'inherited' END
+              WHEN t.owner_gap IS NOT NULL THEN (SELECT state FROM gap WHERE seq = t.owner_gap)
+              WHEN t.fresh IS NULL THEN 'failed' ELSE 'stale' END AS state,
+         coalesce((SELECT reason FROM gap WHERE seq = coalesce(t.own_gap, t.owner_gap)),
+                  CASE WHEN t.fresh THEN '' WHEN t.fresh IS NULL THEN 'permissions were not read'
+                       ELSE 'permissions were last read in an earlier run' END) AS reason,
+         coalesce((SELECT remedy FROM gap WHERE seq = coalesce(t.own_gap, t.owner_gap)), '')
+           AS remedy
+  FROM told t;
+)sql";
 
-// raw: delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie
-// together. node: the last version of each item, by item id. folder: what may be a parent, for
+constexpr const char* kSteps[] = {kVersion1, kVersion2};
+
+// run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
+// delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;
+// the lower half of the numbers is for what the database held before the changes. node: the last version of each item, by item id. folder: what may be a parent, for
 // the walk.
 constexpr char kStageTables[] = R"sql(
+CREATE TABLE stage.run(number INTEGER);
+CREATE TABLE stage.checkpoint(
+  library INTEGER PRIMARY KEY, next_link TEXT, shape TEXT, changes INTEGER);
 CREATE TABLE stage.raw(
   id INTEGER PRIMARY KEY, item_id TEXT, parent_id TEXT, name TEXT, modified TEXT, unique_id TEXT,
   size INTEGER, list_item_id INTEGER, shared INTEGER, kind INTEGER, root INTEGER, deleted INTEGER);
 CREATE TABLE stage.folder(
   id INTEGER PRIMARY KEY, library INTEGER, item_id TEXT, parent_id TEXT, parent INTEGER,
-  name TEXT, list_item_id INTEGER, shared INTEGER, root INTEGER,
+  name TEXT, list_item_id INTEGER, shared INTEGER, root INTEGER, fresh INTEGER,
   oid INTEGER, owns INTEGER, scope INTEGER, url TEXT, acl INTEGER);
 CREATE UNIQUE INDEX stage.folder_item ON folder(library, item_id);
 CREATE INDEX stage.folder_child ON folder(library, parent);
 CREATE TABLE stage.node(
   library INTEGER, item_id TEXT, parent INTEGER, name TEXT, modified TEXT, unique_id TEXT,
   size INTEGER, list_item_id INTEGER, shared INTEGER, kind INTEGER, root INTEGER,
-  deleted INTEGER, PRIMARY KEY(library, item_id)) WITHOUT ROWID;
+  deleted INTEGER, fresh INTEGER, PRIMARY KEY(library, item_id)) WITHOUT ROWID;
 CREATE TABLE stage.inheriting(
   library INTEGER, list_item_id INTEGER, PRIMARY KEY(library, list_item_id)) WITHOUT ROWID;
 CREATE TABLE stage.named(unique_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -219,8 +258,7 @@ std::string Quoted(const std::string& text) {
 }
 
 void RemoveStage(const std::string& path) {
-  ::unlink(path.c_str());
-  ::unlink((path + "-journal").c_str());
+  for (const char* suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
 }
 
 std::string StagePath(const sqlite::Database& db) { return db.path() + "-stage"; }
@@ -275,23 +313,37 @@ Status Migrate(sqlite::Database& db, std::span<const char* const> steps) {
   return db.Check("bringing the audit database to this program's schema");
 }
 
-Status AttachStage(sqlite::Database& db) {
+Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed) {
   const std::string path = StagePath(db);
+  // A write-ahead log, so that a process that dies leaves whole transactions. What a power cut may
+  // do to it is found on opening, and costs the pages staged, no more.
+  const auto attach = [&] {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0) ::close(file);
+    db.Exec("ATTACH " + Quoted(path) + " AS stage");
+    db.Exec(
+        "PRAGMA stage.locking_mode = EXCLUSIVE; PRAGMA stage.journal_mode = WAL;"
+        "PRAGMA stage.synchronous = OFF; PRAGMA stage.cache_size = -4096;");
+  };
+  if (resumed) {
+    attach();
+    const bool ours = db.Number("SELECT number FROM stage.run") == run &&
+                      db.Number("SELECT quick_check = 'ok' FROM pragma_quick_check(1, 'stage')");
+    if (db.ok() && ours) return {};
+    (void)db.Check("opening the staging area");
+    sqlite3_exec(db.handle(), "DETACH stage", nullptr, nullptr, nullptr);
+  }
   RemoveStage(path);
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file >= 0) ::close(file);
-  db.Exec("ATTACH " + Quoted(path) + " AS stage");
-  db.Exec(
-      "PRAGMA stage.journal_mode = OFF; PRAGMA stage.synchronous = OFF;"
-      "PRAGMA stage.locking_mode = EXCLUSIVE; PRAGMA stage.cache_size = -4096;");
+  attach();
   db.Exec(kStageTables);
+  db.Exec(fmt::format("INSERT INTO stage.run VALUES ({})", run));
   return db.Check("making the staging area of the audit database");
 }
 
-void DetachStage(sqlite::Database& db) {
+void DetachStage(sqlite::Database& db, bool keep) {
   db.ForgetStatements();
   sqlite3_exec(db.handle(), "DETACH stage", nullptr, nullptr, nullptr);
-  RemoveStage(StagePath(db));
+  if (!keep) RemoveStage(StagePath(db));
 }
 
 }  // namespace spa

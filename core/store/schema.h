@@ -21,8 +21,8 @@ Status Migrate(sqlite::Database& db, std::span<const char* const> steps);
 std::span<const char* const> SchemaSteps();  // The program's own.
 
 // The staging area: scratch tables in a file of its own beside the database, attached as "stage".
-// Nothing in it outlives the run.
-Status AttachStage(sqlite::Database& db);
-void DetachStage(sqlite::Database& db);
+// Nothing in it outlives the run, unless that may be resumed: then `keep` it.
+Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed);
+void DetachStage(sqlite::Database& db, bool keep);
 
 }  // namespace spa

@@ -20,12 +20,18 @@
 
 namespace spa {
 
+// Of an item whose folder no page brought. Only a whole pass can mend it.
+inline constexpr std::string_view kOrphanReason = "its parent folder was never listed";
+
 class SqliteStore final : public AuditStore {
+  using SteadyClock = std::chrono::steady_clock;
+
  public:
   explicit SqliteStore(std::unique_ptr<sqlite::Database> db);
   ~SqliteStore() override;  // A run that was not finished is interrupted.
 
-  Result<RunInfo> BeginRun(const std::string& tenant_id, const std::string& mode) override;
+  Result<RunInfo> BeginRun(const RunRequest& request) override;
+  Result<RunInfo> ResumeRun(const RunRequest& request, const std::string& id) override;
   Status Settle() override;
   Status FinishRun(const std::string& status, const std::string& summary_json) override;
   Result<std::vector<RunInfo>> Runs() override;
@@ -37,31 +43,44 @@ class SqliteStore final : public AuditStore {
   Result<Oid> PutDrive(Oid site, const Drive& drive) override;
   Result<Oid> PutList(Oid site, const List& list) override;
 
+  Result<DriveState> StateOfDrive(Oid library, const std::string& shape) override;
+  Status StageChanges(Oid library) override;
   Status StageItems(Oid library, std::span<const DriveItem> items) override;
+  Status Checkpoint(Oid library, const std::string& next_link, const std::string& shape) override;
   Status DiscardStage(Oid library) override;
   Result<DriveEvidence> StageEvidence(Oid library) override;
   Status StageInheriting(Oid library, std::span<const std::int64_t> list_item_ids) override;
   Result<std::int64_t> StageContradictions(Oid library,
                                            std::span<const std::string> unique_ids) override;
   Status FinishDrive(Oid library, ScopeMethod method, bool library_inherits,
-                     const std::string& delta_link) override;
+                     const DeltaLink& link) override;
+  Result<std::optional<ScopeMethod>> FinishChanges(Oid library, bool library_inherits,
+                                                   const DeltaLink& link) override;
   Result<std::vector<ScopeTarget>> ScopeTargets(Oid library, Oid after, int limit) override;
   Status ResolveItemScopes(Oid library) override;
 
   Status PutScope(Oid owner, std::span<const Grant> grants) override;
   Status PutInherits(Oid object) override;
-  Status PutMembers(const GroupRef& group, std::span<const Member> members) override;
+  Status PutMembers(const GroupRef& group, std::span<const Member> members,
+                    const std::string& link_id) override;
+  Status SettleSiteGroups(const std::string& site_id) override;
   Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) override;
 
   Status PutGap(const Gap& gap) override;
   Result<StoreCounts> Counts(RunNo run) override;
   Result<std::vector<Gap>> Gaps(RunNo run) override;
   Result<std::vector<std::pair<std::string, std::int64_t>>> MethodCounts(RunNo run) override;
+  Result<std::int64_t> OldestRead() override;
 
  private:
   // --- transactions (audit_store.cpp) ---
   Status StartWrite();                      // Demands a run, opens the transaction if none is.
   Status EndWrite(std::string_view doing);  // Hands out what went wrong since StartWrite.
+
+  // --- runs (run_log.cpp) ---
+  Status TakeLock();  // Within a transaction; kBusy where a living run holds it.
+  Result<RunInfo> FindLastRun();
+  Result<RunInfo> Begun(const RunInfo& run, const RunRequest& request, bool resumed);
 
   // --- versions (object_rows.cpp) ---
   struct Container {  // A site, library or list as it stands now.
@@ -82,9 +101,13 @@ class SqliteStore final : public AuditStore {
   // --- the stage (drive_stage.cpp) ---
   struct Stage {
     Stage() = default;
-    std::int64_t rows = 0;
+    std::int64_t rows = 0;  // Numbered so far.
+    bool quiet = true;      // Nothing but the root was staged.
+    bool changes = false;   // To what the database holds; else the whole drive.
     bool prepared = false;
   };
+  void RememberStages();  // Of a run that goes on.
+  void StagePresent(Oid library);
   void PrepareStage(Oid library);
   void DropPrepared(Oid library);
   void DropStage(Oid library);
@@ -92,12 +115,20 @@ class SqliteStore final : public AuditStore {
   // --- the merge (drive_merge.cpp, ledger.cpp) ---
   std::string PlaceFolders(Oid library, ScopeMethod method);  // Returns the library's URL.
   void MergeItems(Oid library, ScopeMethod method, const std::string& library_url);
+  // `quiet`: nothing is staged to be merged.
+  void EndDrive(Oid library, ScopeMethod method, bool library_inherits, const DeltaLink& link,
+                bool quiet);
+  void Confirm(Oid library);  // This run vouches for what the library's scopes are.
+  void MakeDue(std::string_view link_id);
   void WriteGap(std::optional<Oid> oid, std::string_view url, CoverageState state,
                 std::string_view reason, std::string_view remedy);
 
   std::unique_ptr<sqlite::Database> db_;
   bool settled_ = false;
-  RunNo run_ = 0;  // 0: none begun.
+  RunNo run_ = 0;         // 0: none begun.
+  RunNo fresh_from_ = 0;  // The first run whose reads an incremental one still takes.
+  bool incremental_ = false;
+  SteadyClock::time_point committed_;  // The last time; old transactions end by themselves.
   std::optional<Error> broken_;
   std::unordered_map<Oid, Stage> stages_;
 };

@@ -43,7 +43,7 @@ std::vector<Json> Lines(const std::string& jsonl) {
 // The same tenant, found in another order when `backwards`.
 std::string FillTenant(const std::string& path, bool backwards) {
   auto store = OpenStore(path);
-  const RunInfo run = Must(store->BeginRun("tenant", "full"));
+  const RunInfo run = Must(store->BeginRun({"tenant", RunMode::kFull}));
   std::vector<std::string> sites = {"alpha", "beta", "gamma"};
   if (backwards) std::reverse(sites.begin(), sites.end());
   for (const auto& name : sites) {
@@ -82,7 +82,7 @@ TEST_CASE("An export of permissions has the contract's fields in the contract's 
   const auto path = dir.File("audit.db");
   {
     auto store = OpenStore(path);
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     const Oid site = Must(store->PutSite(MakeSite("site", "https://t/sites/s/")));
     Grant link = LinkGrant("link", "users", {"p2", "p1"});
     link.levels = {"Read", "Contribute"};
@@ -178,7 +178,7 @@ TEST_CASE("Coverage lists every object, then the gaps that are about none") {
   const auto path = dir.File("audit.db");
   {
     auto store = OpenStore(path);
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     const Oid site = Must(store->PutSite(MakeSite("site", "https://t/s")));
     Gap gap;
     gap.oid = site;
@@ -214,7 +214,7 @@ TEST_CASE("An older run is exported as it was") {
   const auto first = FillTenant(path, false);
   {
     auto store = OpenStore(path);
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     Must(store->PutSite(MakeSite("id-alpha", "https://t/sites/renamed")));
     Must(store->FinishRun("complete", ""));
   }
@@ -234,7 +234,7 @@ TEST_CASE("An export can be made while a run writes, and shows the finished one"
   FillTenant(path, false);
   const auto before = Exported(ExportPermissions, From(path));
   auto store = OpenStore(path);
-  Must(store->BeginRun("tenant", "full"));
+  Must(store->BeginRun({"tenant", RunMode::kFull}));
   Must(store->PutSite(MakeSite("new", "https://t/sites/new")));
 
   CHECK(Exported(ExportPermissions, From(path)) == before);
@@ -249,7 +249,7 @@ TEST_CASE("A JSON export is one list, also an empty one") {
   CHECK(Json::parse(Exported(ExportObjects, options)).size() == 27);
   {
     auto store = OpenStore(dir.File("empty.db"));
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     Must(store->FinishRun("complete", ""));
   }
   options.db_path = dir.File("empty.db");
@@ -342,7 +342,7 @@ TEST_CASE("A tenant's broken and hostile names come out harmless") {
   const auto path = dir.File("audit.db");
   {
     auto store = OpenStore(path);
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     Site site = MakeSite("site", "https://t/s");
     site.name = "=cmd|' /C calc'!A1";
     const Oid oid = Must(store->PutSite(site));

@@ -25,7 +25,7 @@ struct Fixture {
   Fixture() { Begin(); }
 
   void Begin() {
-    run = Must(store->BeginRun("tenant", "full")).number;
+    run = Must(store->BeginRun({"tenant", RunMode::kFull})).number;
     site = Must(store->PutSite(MakeSite("site", "https://t/sites/s")));
     const Grant grants[] = {UserGrant("site-grant")};
     Must(store->PutScope(site, grants));
@@ -210,7 +210,7 @@ namespace {
 void PutItemSets(Fixture& f, const std::vector<DriveItem>& items,
                  const std::map<std::string, std::vector<Grant>>& sets) {
   Must(f.store->StageItems(f.library, items));
-  Must(f.store->FinishDrive(f.library, ScopeMethod::kItemPermissions, false, ""));
+  Must(f.store->FinishDrive(f.library, ScopeMethod::kItemPermissions, false, DeltaLink()));
   Oid after = 0;
   std::size_t seen = 0;
   while (true) {  // Small pages, as a caller would.
@@ -268,7 +268,7 @@ TEST_CASE("An item that could not be read stands for itself, and so does what li
   Fixture f;
   Must(f.store->StageItems(
       f.library, std::vector{Root("root"), Folder("a", "root", "a"), File("b", "a", "b")}));
-  Must(f.store->FinishDrive(f.library, ScopeMethod::kItemPermissions, false, ""));
+  Must(f.store->FinishDrive(f.library, ScopeMethod::kItemPermissions, false, DeltaLink()));
   for (const auto& target : Must(f.store->ScopeTargets(f.library, 0, 10))) {
     if (target.item_id == "a") continue;
     Must(f.store->PutScope(target.oid, std::vector{UserGrant("same")}));
@@ -370,7 +370,7 @@ TEST_CASE("What a finished listing no longer names is gone, below a failed one i
   FillDrive(*f.store, f.library, {Root("root"), File("a", "root", "a")});
   f.Finish();
 
-  f.run = Must(f.store->BeginRun("tenant", "full")).number;
+  f.run = Must(f.store->BeginRun({"tenant", RunMode::kFull})).number;
   f.site = Must(f.store->PutSite(MakeSite("site", "https://t/sites/s")));
   Must(f.store->PutScope(f.site, std::vector{UserGrant("site-grant")}));
   Gap gap;
@@ -383,7 +383,7 @@ TEST_CASE("What a finished listing no longer names is gone, below a failed one i
   CHECK(Rows(f.path, "SELECT object_type, state FROM v_coverage ORDER BY 1") ==
         Strings{"file|stale", "library|stale", "site|denied"});
 
-  Must(f.store->BeginRun("tenant", "full"));
+  Must(f.store->BeginRun({"tenant", RunMode::kFull}));
   Must(f.store->PutSite(MakeSite("site", "https://t/sites/s")));
   Must(f.store->PutScope(f.site, std::vector{UserGrant("site-grant")}));
   Must(f.store->FinishRun("complete", ""));
@@ -423,7 +423,7 @@ TEST_CASE("A site that is gone takes its subsites and all their objects along") 
   const Oid library = Must(f.store->PutDrive(sub, MakeDrive("d2", "https://t/sites/s/sub/Docs")));
   FillDrive(*f.store, library, {Root("root2"), File("a", "root2", "a", kShared)});
   f.Finish();
-  Must(f.store->BeginRun("tenant", "full"));
+  Must(f.store->BeginRun({"tenant", RunMode::kFull}));
   Must(f.store->PutSite(MakeSite("other", "https://t/sites/other")));
   Must(f.store->FinishRun("complete", ""));
 

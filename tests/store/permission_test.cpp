@@ -17,7 +17,7 @@ struct Fixture {
 
   Fixture() { Begin(); }
   void Begin() {
-    run = Must(store->BeginRun("tenant", "full")).number;
+    run = Must(store->BeginRun({"tenant", RunMode::kFull})).number;
     site = Must(store->PutSite(MakeSite("site", "https://t/sites/s")));
     List made;
     made.id = "list";

@@ -13,12 +13,6 @@ using namespace spa::testing;
 
 namespace {
 
-void Execute(const std::string& path, const std::string& sql) {
-  auto db = Must(sqlite::Database::Open(path, sqlite::Database::Mode::kReadWrite));
-  db->Exec(sql);
-  Must(db->Check("a test's change"));
-}
-
 mode_t Permissions(const std::string& path) {
   struct stat status = {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -31,7 +25,7 @@ TEST_CASE("A run goes from running to its end and is found as the latest finishe
   TempDir dir;
   auto store = OpenStore(dir.File("audit.db"));
 
-  const RunInfo run = Must(store->BeginRun("tenant", "full"));
+  const RunInfo run = Must(store->BeginRun({"tenant", RunMode::kFull}));
   CHECK(run.status == "running");
   CHECK(store->FindRun("").error().code == ErrorCode::kNotFound);
   Must(store->FinishRun("partial", "{\"x\":1}"));
@@ -49,16 +43,16 @@ TEST_CASE("A second run is refused while the first one's process lives") {
   const auto path = dir.File("audit.db");
   auto first = OpenStore(path);
   auto second = OpenStore(path);
-  const RunInfo run = Must(first->BeginRun("tenant", "full"));
+  const RunInfo run = Must(first->BeginRun({"tenant", RunMode::kFull}));
 
-  const auto refused = second->BeginRun("tenant", "full");
+  const auto refused = second->BeginRun({"tenant", RunMode::kFull});
 
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::kBusy);
   CHECK(refused.error().message.find(run.id) != std::string::npos);
   CHECK(refused.error().message.find(std::to_string(::getpid())) != std::string::npos);
   Must(first->FinishRun("complete", ""));
-  CHECK(second->BeginRun("tenant", "full").has_value());
+  CHECK(second->BeginRun({"tenant", RunMode::kFull}).has_value());
 }
 
 TEST_CASE("A run whose process is dead is taken over and marked interrupted") {
@@ -67,14 +61,14 @@ TEST_CASE("A run whose process is dead is taken over and marked interrupted") {
   std::string dead;
   {
     auto store = OpenStore(path);
-    dead = Must(store->BeginRun("tenant", "full")).id;
+    dead = Must(store->BeginRun({"tenant", RunMode::kFull})).id;
     Must(store->FinishRun("failed", ""));
   }
   // Our own number, but of a process that began at another time.
   Execute(path, "UPDATE run SET status = 'running', process_start = process_start - 1");
 
   auto store = OpenStore(path);
-  Must(store->BeginRun("tenant", "full"));
+  Must(store->BeginRun({"tenant", RunMode::kFull}));
 
   CHECK(Must(store->FindRun(dead)).status == "interrupted");
 }
@@ -84,30 +78,30 @@ TEST_CASE("A run on another host holds the lock until it has been silent for an 
   const auto path = dir.File("audit.db");
   {
     auto store = OpenStore(path);
-    Must(store->BeginRun("tenant", "full"));
+    Must(store->BeginRun({"tenant", RunMode::kFull}));
     Must(store->FinishRun("failed", ""));
   }
   Execute(path, "UPDATE run SET status = 'running', host = 'elsewhere.invalid'");
   auto store = OpenStore(path);
-  CHECK(store->BeginRun("tenant", "full").error().code == ErrorCode::kBusy);
+  CHECK(store->BeginRun({"tenant", RunMode::kFull}).error().code == ErrorCode::kBusy);
 
   Execute(path, "UPDATE run SET heartbeat = heartbeat - 4000");
 
-  CHECK(store->BeginRun("tenant", "full").has_value());
+  CHECK(store->BeginRun({"tenant", RunMode::kFull}).has_value());
 }
 
-TEST_CASE("A store that goes away leaves its run interrupted and no scratch file") {
+TEST_CASE("A store that goes away leaves its run interrupted and what was staged") {
   TempDir dir;
   const auto path = dir.File("audit.db");
   std::string id;
   {
     auto store = OpenStore(path);
-    id = Must(store->BeginRun("tenant", "full")).id;
+    id = Must(store->BeginRun({"tenant", RunMode::kFull})).id;
     Must(store->PutSite(MakeSite("s", "https://t/s")));
   }
 
   CHECK(Must(OpenStore(path)->FindRun(id)).status == "interrupted");
-  CHECK_FALSE(std::filesystem::exists(path + "-stage"));
+  CHECK(std::filesystem::exists(path + "-stage"));
   CHECK(Rows(path, "SELECT count(*) FROM object") == std::vector<std::string>{"0"});
 }
 
@@ -115,7 +109,7 @@ TEST_CASE("The database and its companions are for their owner alone") {
   TempDir dir;
   const auto path = dir.File("audit.db");
   auto store = OpenStore(path);
-  Must(store->BeginRun("tenant", "full"));
+  Must(store->BeginRun({"tenant", RunMode::kFull}));
 
   for (const char* suffix : {"", "-wal", "-shm", "-stage"})
     CHECK(Permissions(path + suffix) == 0600);

@@ -96,7 +96,7 @@ Grant LinkGrant(const std::string& id, const std::string& scope, std::vector<std
 void FillDrive(AuditStore& store, Oid library, const std::vector<DriveItem>& items,
                ScopeMethod method, bool library_inherits) {
   Must(store.StageItems(library, items));
-  Must(store.FinishDrive(library, method, library_inherits, "delta-link"));
+  Must(store.FinishDrive(library, method, library_inherits, DeltaLink("delta-link", "shape")));
   for (const ScopeTarget& target : Must(store.ScopeTargets(library, 0, 1000))) {
     const Grant grants[] = {UserGrant("g-" + target.item_id)};
     Must(store.PutScope(target.oid, grants));
@@ -115,6 +115,12 @@ std::vector<std::string> Rows(const std::string& path, const std::string& sql) {
   }
   Must(db->Check("a test's query"));
   return found;
+}
+
+void Execute(const std::string& path, const std::string& sql) {
+  auto db = Must(sqlite::Database::Open(path, sqlite::Database::Mode::kReadWrite));
+  db->Exec(sql);
+  Must(db->Check("a test's change"));
 }
 
 }  // namespace spa::testing

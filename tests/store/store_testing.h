@@ -55,4 +55,6 @@ void FillDrive(AuditStore& store, Oid library, const std::vector<DriveItem>& ite
 // The first column of each row, joined with "|" where there are more.
 std::vector<std::string> Rows(const std::string& path, const std::string& sql);
 
+void Execute(const std::string& path, const std::string& sql);
+
 }  // namespace spa::testing
