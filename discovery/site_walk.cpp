@@ -225,6 +225,9 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     }
   }
 
+  if (drives && lists && subsites && stale.count() == 0)
+    co_await parts_.store.Do([&](AuditStore& store) { return store.PutListed(oid); });
+
   auto facts = std::make_shared<SiteFacts>();
   if (drives || lists) *facts = co_await parts_.read_facts(site, oid, generic);
   for (FoundList& list : generic) {

@@ -159,6 +159,8 @@ class AuditStore {
   virtual Result<std::string> SiteAt(const std::string& url) = 0;
   virtual Result<Oid> PutDrive(Oid site, const Drive& drive) = 0;  // The library object.
   virtual Result<Oid> PutList(Oid site, const List& list) = 0;
+  // All subsites, libraries and lists of the site were put: what else is known of it is gone.
+  virtual Status PutListed(Oid site) = 0;
 
   // `shape`: how the delta is asked. A link made with another shape is not used (graph.md 4.4).
   virtual Result<DriveState> StateOfDrive(Oid library, const std::string& shape) = 0;

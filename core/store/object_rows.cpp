@@ -142,6 +142,12 @@ Result<Oid> SqliteStore::PutList(Oid site, const List& list) {
   return row.oid;
 }
 
+Status SqliteStore::PutListed(Oid site) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  db_->Get("UPDATE container SET listed_run = ?2 WHERE oid = ?1").Bind(site, run_).Run();
+  return EndWrite("storing that a site was listed");
+}
+
 void SqliteStore::SetScope(Oid oid, Oid scope) {
   auto& differs = db_->Get("SELECT 1 FROM object WHERE oid = ? AND to_run IS NULL AND scope <> ?");
   const bool change = differs.Bind(oid, scope).Step();
@@ -167,9 +173,9 @@ void SqliteStore::CloseObject(Oid oid) {
   db_->Get("UPDATE object SET to_run = ?2 WHERE oid = ?1 AND to_run IS NULL").Bind(oid, run_).Run();
 }
 
-// A container that this run did not see is gone, unless the listing it would have stood in failed:
-// then its parent has a gap (or, for a site without parent, some gap about a URL without object),
-// and the old rows stay, to be shown as stale.
+// A container that this run did not see is gone where its site was listed whole; of sites without
+// parent, where no site is missing (a gap about a URL without object). Else the old rows stay, to
+// be shown as stale.
 void SqliteStore::CloseUnseenContainers() {
   std::vector<Oid> gone;
   {
@@ -180,8 +186,8 @@ void SqliteStore::CloseUnseenContainers() {
       gone(oid) AS (
         SELECT u.oid FROM unseen u
         WHERE CASE WHEN u.parent <> 0
-                   THEN EXISTS (SELECT 1 FROM container p WHERE p.oid = u.parent AND p.seen_run = ?1)
-                        AND NOT EXISTS (SELECT 1 FROM gap WHERE run = ?1 AND oid = u.parent)
+                   THEN EXISTS (SELECT 1 FROM container p
+                                WHERE p.oid = u.parent AND p.listed_run = ?1)
                    ELSE NOT EXISTS (SELECT 1 FROM gap WHERE run = ?1 AND oid IS NULL
                                     AND url LIKE 'http%') END
         UNION

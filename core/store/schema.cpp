@@ -187,8 +187,10 @@ CREATE VIEW v_coverage AS
 
 // What an incremental run goes by. `due`: the set is to be read again. `confirmed`: in these runs the
 // whole container was enumerated, or its changes were, so that sets which are not due stood.
+// `listed_run`: the last run that knows all subsites, libraries and lists of the site.
 constexpr char kVersion2[] = R"sql(
 ALTER TABLE container ADD COLUMN delta_shape TEXT;
+ALTER TABLE container ADD COLUMN listed_run INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE scope ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE group_info ADD COLUMN link_id TEXT;
 CREATE INDEX acl_link ON acl_grant(lower(grant_id)) WHERE principal_type = 'link';

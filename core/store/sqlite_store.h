@@ -42,6 +42,7 @@ class SqliteStore final : public AuditStore {
   Result<std::string> SiteAt(const std::string& url) override;
   Result<Oid> PutDrive(Oid site, const Drive& drive) override;
   Result<Oid> PutList(Oid site, const List& list) override;
+  Status PutListed(Oid site) override;
 
   Result<DriveState> StateOfDrive(Oid library, const std::string& shape) override;
   Status StageChanges(Oid library) override;

@@ -385,6 +385,7 @@ TEST_CASE("What a finished listing no longer names is gone, below a failed one i
 
   Must(f.store->BeginRun({"tenant", RunMode::kFull}));
   Must(f.store->PutSite(MakeSite("site", "https://t/sites/s")));
+  Must(f.store->PutListed(f.site));
   Must(f.store->PutScope(f.site, std::vector{UserGrant("site-grant")}));
   Must(f.store->FinishRun("complete", ""));
 
