@@ -36,7 +36,8 @@ class Mutation {
   static const Row kRows[];
 
   // Each does one change, tells it in done_ and gives true; or says why not in why_.
-  bool AddItem(const Json& ask, Kind kind);  // kItem: a file; kLibrary: a folder
+  bool AddFile(const Json& ask, Kind);
+  bool AddFolder(const Json& ask, Kind);
   bool DeleteItem(const Json& ask, Kind);
   bool RenameItem(const Json& ask, Kind);
   bool MoveItem(const Json& ask, Kind);
@@ -56,8 +57,13 @@ class Mutation {
   bool AddSite(const Json& ask, Kind);
   bool DeleteSite(const Json& ask, Kind);
   bool RenameSite(const Json& ask, Kind);
-  bool ChangeMember(const Json& ask, Kind kind);      // kItem: adds; kLibrary: removes
-  bool ChangeSiteMember(const Json& ask, Kind kind);  // likewise
+  bool AddMember(const Json& ask, Kind);
+  bool RemoveMember(const Json& ask, Kind);
+  bool AddSiteMember(const Json& ask, Kind);
+  bool RemoveSiteMember(const Json& ask, Kind);
+  bool AddItem(const Json& ask, bool folder);
+  bool ChangeMember(const Json& ask, bool add);
+  bool ChangeSiteMember(const Json& ask, bool add);
 
   // What the request names, or what the seed chooses of all that suit.
   using Suits = std::function<bool(const Securable&)>;
@@ -85,6 +91,9 @@ class Mutation {
   std::string GrantId(const Securable& object, const Acl& acl, const Entry& entry) const;
   const Web& WebOf(const Securable& object) const;
   bool OpenLibrary(const Library& library) const;
+  // A text of the request; empty where there is none.
+  static std::string Field(const Json& ask, const char* key);
+  static std::uint32_t Number(const Json& ask, const char* key, std::uint32_t otherwise);
   bool No(std::string why);
   std::uint64_t Next() { return Hash(seed_, ++drawn_); }
   bool Chance(double rate) { return Unit(Next()) < rate; }

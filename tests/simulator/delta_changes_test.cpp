@@ -1,121 +1,9 @@
-// What happens to a tenant after it was built, and what delta tells of it (graph.md 4.7).
-#include <set>
-
-#include "tests/simulator/simulator_client.h"
+// What delta tells of changes, and what not (graph.md 4.7).
+#include "tests/simulator/mirror.h"
 
 namespace spa::sim {
-namespace {
 
 using nlohmann::json;
-
-// A drive as a client knows it that reads delta alone: the last word on each item wins.
-class Mirror {
- public:
-  Mirror(SimulatorClient& client, std::string drive, std::string prefer = SimulatorClient::kPrefer)
-      : client_(client), drive_(std::move(drive)), prefer_(std::move(prefer)) {
-    Read("/drives/" + drive_ + "/root/delta");
-  }
-
-  // Asks for what has changed. The items told, without unchanged ancestors, each as it came last.
-  std::map<std::string, json> Follow() {
-    const auto before = items;
-    const auto told = Read(link_);
-    std::map<std::string, json> changed;
-    for (const auto& [id, item] : told) {
-      const auto known = before.find(id);
-      json plain = item;
-      plain.erase("webUrl");
-      if (known == before.end() || known->second != plain) changed[id] = item;
-    }
-    return changed;
-  }
-  // All that was told, unchanged ancestors too.
-  std::map<std::string, json> Read(std::string target) {
-    std::map<std::string, json> told;
-    pages = 0;
-    while (true) {
-      const auto page = client_.Graph(target, 200, {{"prefer", prefer_}});
-      ++pages;
-      largest_page = std::max(largest_page, page.at("value").size());
-      for (const json& item : page.at("value")) {
-        told[item.at("id")] = item;
-        if (item.contains("deleted")) {
-          items.erase(item.at("id").get<std::string>());
-        } else {
-          json plain = item;
-          plain.erase("@microsoft.graph.sharedChanged");
-          plain.erase("webUrl");  // Follows a folder above that is told alone.
-          items[item.at("id")] = plain;
-        }
-      }
-      REQUIRE(page.contains("@odata.nextLink") != page.contains("@odata.deltaLink"));
-      if (page.contains("@odata.deltaLink")) {
-        link_ = page.at("@odata.deltaLink");
-        return told;
-      }
-      target = page.at("@odata.nextLink");
-    }
-  }
-
-  std::map<std::string, json> items;
-  int pages = 0;
-  std::size_t largest_page = 0;
-  const std::string& link() const { return link_; }
-
- private:
-  SimulatorClient& client_;
-  std::string drive_, prefer_, link_;
-};
-
-// The largest library of the tenant that is no OneDrive.
-const Library& Largest(const SimulatedTenant& tenant) {
-  const Library* largest = nullptr;
-  for (const Library& library : tenant.libraries()) {
-    if (tenant.webs()[library.web].personal || library.system) continue;
-    if (!largest || library.items > largest->items) largest = &library;
-  }
-  return *largest;
-}
-
-std::string Drive(const SimulatorClient& client) { return Largest(client.tenant).drive_id; }
-
-json ChangeOn(SimulatorClient& client, json change) {
-  change["drive"] = Drive(client);
-  return client.Change(change);
-}
-
-// A file and a folder that inherit, below no other scope.
-std::string Plain(const SimulatorClient& client, bool folder) {
-  const SimulatedTenant& t = client.tenant;
-  const Library& library = Largest(t);
-  for (std::uint32_t item = 1; item <= library.items; ++item) {
-    if (t.Exists(library, item) && t.IsFolder(library, item) == folder &&
-        t.ScopeOf(library, item) == 0) {
-      return t.ItemId(library, item);
-    }
-  }
-  return "";
-}
-
-std::set<std::string> Keys(const std::map<std::string, json>& items) {
-  std::set<std::string> keys;
-  for (const auto& [key, item] : items) keys.insert(key);
-  return keys;
-}
-
-constexpr const char* kFlag = "@microsoft.graph.sharedChanged";
-
-std::vector<std::string> OpenDrives(const SimulatedTenant& tenant) {
-  std::vector<std::string> drives;
-  for (const Library& library : tenant.libraries()) {
-    if (!library.deleted && tenant.webs()[library.web].state == SiteState::kOpen) {
-      drives.push_back(library.drive_id);
-    }
-  }
-  return drives;
-}
-
-}  // namespace
 
 TEST_CASE("Nothing is told while nothing changes") {
   SimulatorClient client;
@@ -123,79 +11,6 @@ TEST_CASE("Nothing is told while nothing changes") {
 
   REQUIRE(mirror.Read(mirror.link()).empty());
   REQUIRE(mirror.pages == 1);
-}
-
-TEST_CASE("The same seed changes the same tenant in the same way") {
-  SimulatorClient one, two, other;
-
-  const auto first = one.Mutate({{"seed", 7}, {"count", 300}});
-  REQUIRE(first == two.Mutate({{"seed", 7}, {"count", 300}}));
-  REQUIRE(first != other.Mutate({{"seed", 8}, {"count", 300}}));
-  REQUIRE(one.Send("GET", "/__sim/truth/permissions").body ==
-          two.Send("GET", "/__sim/truth/permissions").body);
-  std::set<std::string> kinds;
-  for (const auto& change : first.at("changes")) kinds.insert(change.at("kind"));
-  REQUIRE(kinds.size() > 30);
-}
-
-TEST_CASE("Every kind of change can be named alone") {
-  SimulatorClient client;
-
-  for (const char* kind : {"file.add",
-                           "folder.add",
-                           "item.delete",
-                           "item.rename",
-                           "item.move",
-                           "item.edit",
-                           "item.share",
-                           "item.unshare",
-                           "item.grant",
-                           "item.break",
-                           "item.inherit",
-                           "link.people",
-                           "link.expiry",
-                           "library.add",
-                           "library.delete",
-                           "library.rename",
-                           "library.grant",
-                           "library.ungrant",
-                           "library.break",
-                           "library.inherit",
-                           "list.grant",
-                           "list.ungrant",
-                           "list.inherit",
-                           "list.break",
-                           "listitem.add",
-                           "listitem.delete",
-                           "listitem.break",
-                           "listitem.grant",
-                           "listitem.ungrant",
-                           "listitem.inherit",
-                           "web.grant",
-                           "web.ungrant",
-                           "web.inherit",
-                           "web.break",
-                           "site.add",
-                           "site.rename",
-                           "group.add_member",
-                           "group.remove_member",
-                           "sitegroup.add_member",
-                           "site.delete",
-                           "sitegroup.remove_member"}) {
-    INFO(kind);
-    const auto position = client.tenant.position();
-    REQUIRE(client.Change({{"kind", kind}}).at("kind") == kind);
-    REQUIRE(client.tenant.position() > position);
-  }
-}
-
-TEST_CASE("What cannot be understood or done is refused with the reason") {
-  SimulatorClient client;
-
-  REQUIRE(client.Mutate({{"changes", {{{"kind", "item.paint"}}}}}, 400)["error"] ==
-          "change 0 'item.paint': there is no such kind");
-  client.Mutate({{"changes", {{{"kind", "item.edit"}, {"drive", "b!none"}}}}}, 400);
-  client.Mutate({{"seed", 1}}, 400);
 }
 
 TEST_CASE("A new file is told where it is, without a scope of its own") {
@@ -424,50 +239,6 @@ TEST_CASE("The library's own grants are told as its root where the spec says so"
   REQUIRE(told.begin()->second.contains("root"));
 }
 
-TEST_CASE("Group members are read as they are now") {
-  SimulatorClient client;
-
-  const auto added = client.Change({{"kind", "group.add_member"}});
-  const std::string group = added.at("group");
-  auto has = [&](const std::string& user) {
-    for (const auto& member : client.All("/groups/" + group + "/members")) {
-      if (member.at("id") == user) return true;
-    }
-    return false;
-  };
-
-  REQUIRE(has(added.at("user")));
-  client.Change({{"kind", "group.remove_member"}, {"group", group}, {"user", added.at("user")}});
-  REQUIRE_FALSE(has(added.at("user")));
-}
-
-TEST_CASE("Sites and libraries come, are renamed and go") {
-  SimulatorClient client;
-  const std::size_t sites = client.All("/sites/getAllSites").size();
-
-  const auto site = client.Change({{"kind", "site.add"}, {"items", 30}});
-  const std::string id = site.at("site");
-  REQUIRE(client.All("/sites/getAllSites").size() == sites + 1);
-  const auto drives = client.All("/sites/" + id + "/drives");
-  REQUIRE(drives.size() == 2);
-  REQUIRE(Mirror(client, drives[0].at("id")).items.size() == 31);
-
-  const auto library = client.Change({{"kind", "library.add"}, {"site", id}});
-  REQUIRE(client.All("/sites/" + id + "/drives").size() == 3);
-  client.Change({{"kind", "library.rename"}, {"drive", library.at("drive")}, {"title", "New"}});
-  REQUIRE(client.Graph("/drives/" + library.at("drive").get<std::string>()).at("name") == "New");
-  client.Change({{"kind", "library.delete"}, {"drive", library.at("drive")}});
-  REQUIRE(client.All("/sites/" + id + "/drives").size() == 2);
-  client.Graph("/drives/" + library.at("drive").get<std::string>() + "/root/delta", 404);
-
-  client.Change({{"kind", "site.rename"}, {"site", id}, {"title", "Other"}});
-  REQUIRE(client.Graph("/sites/" + id).at("displayName") == "Other");
-  client.Change({{"kind", "site.delete"}, {"site", id}});
-  REQUIRE(client.All("/sites/getAllSites").size() == sites);
-  client.Graph("/sites/" + id, 404);
-  client.Graph("/drives/" + drives[0].at("id").get<std::string>() + "/root/delta", 404);
-}
-
 TEST_CASE("Following delta leads where a fresh enumeration does, whatever the shape of its pages") {
   for (const char* wire :
        {"wire.delta_page=200", "wire.delta_page=3", "wire.empty_page_rate=0.5",
@@ -489,23 +260,6 @@ TEST_CASE("Following delta leads where a fresh enumeration does, whatever the sh
       }
     }
   }
-}
-
-TEST_CASE("A fresh full delta holds exactly the items of the truth after 500 changes") {
-  SimulatorClient client(SmallSpec({"items=1500", "wire.delta_page=50"}));
-  client.Mutate({{"seed", 11}, {"count", 500}});
-
-  std::set<std::string> truth, seen;
-  for (const auto& object : client.Lines("/__sim/truth/objects")) {
-    const std::string type = object.at("object_type");
-    if (type == "file" || type == "folder" || type == "library") {
-      REQUIRE(truth.insert(object.at("object_id")).second);
-    }
-  }
-  for (const auto& drive : OpenDrives(client.tenant)) {
-    for (const auto& [id, item] : Mirror(client, drive).items) seen.insert(id);
-  }
-  REQUIRE(seen == truth);
 }
 
 TEST_CASE("What changes while a drive is enumerated is told by its delta link") {
@@ -625,78 +379,6 @@ TEST_CASE("Changes after the latest token and after a time are told") {
     REQUIRE(client.Graph(target).at("value").back().at("id") == done.at("item"));
   }
   REQUIRE(client.Graph(root + "2999-01-01T00%3A00%3A00Z").at("value").empty());
-}
-
-TEST_CASE("SharePoint lists what is left, page by page") {
-  SimulatorClient client(SmallSpec({"list_items=30"}));
-  const GenericList& list = client.tenant.lists().front();
-  const std::string guid = Text(list.list_id);
-  const std::string api =
-      client.tenant.webs()[list.web].path + "/_api/web/lists(guid'" + guid + "')";
-
-  for (int item : {1, 2, 3, 29, 30}) {
-    client.Change({{"kind", "listitem.delete"}, {"list", guid}, {"item", item}});
-  }
-  const auto added = client.Change({{"kind", "listitem.add"}, {"list", guid}});
-  client.Change({{"kind", "listitem.break"}, {"list", guid}, {"item", added.at("item")}});
-
-  std::set<int> seen;
-  int pages = 0;
-  for (std::string next = api + "/items?$select=ID,HasUniqueRoleAssignments&$top=10"; !next.empty();
-       ++pages) {
-    const auto page = client.Rest(next);
-    for (const auto& item : page.at("value")) {
-      REQUIRE(seen.insert(item.at("ID").get<int>()).second);
-      if (item.at("ID") == added.at("item")) REQUIRE(item.at("HasUniqueRoleAssignments") == true);
-    }
-    next = page.value("odata.nextLink", "");
-  }
-  REQUIRE(seen.size() == 26);
-  REQUIRE(seen.count(31) == 1);
-  REQUIRE(pages == 3);
-  REQUIRE(client.Rest(api + "?$select=ItemCount").at("ItemCount") == 26);
-  client.Rest(api + "/items(3)/HasUniqueRoleAssignments", 404);
-}
-
-TEST_CASE("A link's hidden group keeps its number when another link goes") {
-  SimulatorClient client;
-  const std::string file = Plain(client, false);
-  const auto first =
-      ChangeOn(client, {{"kind", "item.share"}, {"item", file}, {"link", {{"scope", "users"}}}});
-  const auto second =
-      ChangeOn(client, {{"kind", "item.share"}, {"item", file}, {"link", {{"scope", "users"}}}});
-  const std::string api =
-      client.tenant.webs()[Largest(client.tenant).web].path + "/_api/web/sitegroups";
-  auto number = [&](const json& link) {
-    const auto groups = client.Rest(api + "?$expand=users");
-    for (const auto& group : groups.at("value")) {
-      const std::string title = group.at("Title");
-      if (title.ends_with(link.at("grant").get<std::string>())) return group.at("Id").get<int>();
-    }
-    return 0;
-  };
-  const int before = number(second);
-
-  ChangeOn(client, {{"kind", "item.unshare"}, {"item", file}, {"grant", first.at("grant")}});
-
-  REQUIRE(before > 0);
-  REQUIRE(number(second) == before);
-  REQUIRE(number(first) == 0);
-  REQUIRE(client.Rest(api + "(" + std::to_string(before) + ")").at("Id") == before);
-}
-
-TEST_CASE("The floors follow the changes") {
-  SimulatorClient client;
-  const Floor before = client.service.floor();
-
-  client.Change({{"kind", "site.add"}, {"items", 500}});
-  const Floor after = client.service.floor();
-
-  REQUIRE(after.webs > before.webs);
-  REQUIRE(after.delta_pages > before.delta_pages);
-  REQUIRE(after.quiet_requests ==
-          after.site_pages + after.web_batches + after.drive_batches + after.group_batches);
-  REQUIRE(after.quiet_requests < after.requests);
 }
 
 }  // namespace spa::sim
