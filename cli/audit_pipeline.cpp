@@ -4,7 +4,7 @@ namespace spa {
 namespace {
 
 constexpr std::size_t kFoundAhead = 256;  // found and waiting to be scanned
-constexpr int kUpdates = 200;  // drives asked what changed at once: ten full batches
+constexpr int kUpdates = 200;             // drives asked what changed at once: ten full batches
 
 // Which tenant a remembered thing is of: ids are unique within one, and simulated ones repeat them.
 std::string TenantScope(const Config& config) {

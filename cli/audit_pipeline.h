@@ -1,7 +1,8 @@
 // AuditPipeline: the audit as one stream, from sites to group members (ARCHITECTURE.md "The
 // stream").
 //
-//   sites ─► webs ─► drives ─► what changed ─► delta pages ─► store ─► scope owners ─► permission batches ─► store
+//   sites ─► webs ─► drives ─► what changed ─► delta pages ─► store ─► scope owners ─► permission
+//   batches ─► store
 //                └─► SharePoint REST: webs, lists, site groups ───────────────────────────► store
 //   then: groups that hold grants ─► members, through the cache ──────────────────────────► store
 //

@@ -24,7 +24,7 @@ struct AuditOptions {
   Config config;          // Checked; --sites, --max-sites and the like are already in it.
   bool no_cache = false;  // Neither cache level nor coalescing, for the comparison run.
   RunMode mode = RunMode::kAuto;
-  std::string resume;     // "last" or the id of a run to go on with; empty: a new run.
+  std::string resume;  // "last" or the id of a run to go on with; empty: a new run.
   std::optional<std::chrono::seconds>
       max_age;  // What was remembered or last read longer ago is asked for again.
   std::chrono::seconds patience{15 * 60};  // Without progress, before a throttled run gives up.

@@ -32,8 +32,7 @@ struct PartAnswer {
 std::string Envelope(const std::vector<GraphRead>& reads) {
   nlohmann::json requests = nlohmann::json::array();
   for (std::size_t i = 0; i < reads.size(); ++i) {
-    nlohmann::json one = {
-        {"id", std::to_string(i + 1)}, {"method", "GET"}, {"url", reads[i].path}};
+    nlohmann::json one = {{"id", std::to_string(i + 1)}, {"method", "GET"}, {"url", reads[i].path}};
     if (!reads[i].prefer.empty()) one["headers"] = {{"Prefer", reads[i].prefer}};
     requests.push_back(std::move(one));
   }

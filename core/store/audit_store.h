@@ -169,7 +169,8 @@ class AuditStore {
   // Appends one delta page to the drive's staging area. Of an item that comes again, the last wins.
   virtual Status StageItems(Oid library, std::span<const DriveItem> items) = 0;
   // All pages before `next_link` are staged: commits, so that a resumed run begins there.
-  virtual Status Checkpoint(Oid library, const std::string& next_link, const std::string& shape) = 0;
+  virtual Status Checkpoint(Oid library, const std::string& next_link,
+                            const std::string& shape) = 0;
   virtual Status DiscardStage(Oid library) = 0;  // 410, or the drive failed: old rows stay valid.
   virtual Result<DriveEvidence> StageEvidence(Oid library) = 0;
   // kRestUniqueFlags: which list item ids SharePoint said inherit; all others own a scope. May be
@@ -186,8 +187,7 @@ class AuditStore {
   // Merges staged changes, by the method of the last whole pass, which it gives. The permissions of
   // what changed are due to be read. Nothing, where something changed and the method cannot tell
   // what that means for scopes: the drive must be read whole.
-  virtual Result<std::optional<ScopeMethod>> FinishChanges(Oid library,
-                                                           bool library_inherits,
+  virtual Result<std::optional<ScopeMethod>> FinishChanges(Oid library, bool library_inherits,
                                                            const DeltaLink& link) = 0;
   // Scope owners of a finished drive whose permissions are to be read, by oid, from `after` on, at
   // most `limit`: those this run has not read, or, where only changes were merged, those that are

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "core/store/audit_store.h"
 #include "core/sqlite.h"
+#include "core/store/audit_store.h"
 
 namespace spa {
 

@@ -175,8 +175,7 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
 
     if (orphan) {
       const auto url = fmt::format("{}/{}", library_url, row.segment.value_or(row.name));
-      WriteGap(row.oid, row.url.value_or(url), CoverageState::kFailed,
-               kOrphanReason,
+      WriteGap(row.oid, row.url.value_or(url), CoverageState::kFailed, kOrphanReason,
                "Audit the library again; it may have changed meanwhile.");
     }
     if (same) continue;
@@ -197,12 +196,11 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
 }
 
 void SqliteStore::Confirm(Oid library) {
-  const auto extended =
-      db_->Get(
-             "UPDATE confirmed SET to_run = ?2 WHERE container = ?1 AND to_run = "
-             "(SELECT max(number) FROM run WHERE number < ?2)")
-          .Bind(library, run_)
-          .Run();
+  const auto extended = db_->Get(
+                               "UPDATE confirmed SET to_run = ?2 WHERE container = ?1 AND to_run = "
+                               "(SELECT max(number) FROM run WHERE number < ?2)")
+                            .Bind(library, run_)
+                            .Run();
   if (extended > 0) return;
   db_->Get("INSERT OR IGNORE INTO confirmed VALUES (?1, ?2, ?2)").Bind(library, run_).Run();
 }

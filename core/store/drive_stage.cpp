@@ -119,7 +119,8 @@ void SqliteStore::RememberStages() {
       "DELETE FROM stage.raw WHERE id >> 32 NOT IN (SELECT library FROM stage.checkpoint)");
   auto& known = db_->Get(
       "SELECT c.library, c.changes, (SELECT max(id) FROM stage.raw "
-      "WHERE id BETWEEN c.library << 32 AND (c.library << 32) | 0xffffffff) FROM stage.checkpoint c");
+      "WHERE id BETWEEN c.library << 32 AND (c.library << 32) | 0xffffffff) FROM stage.checkpoint "
+      "c");
   known.Bind();
   while (known.Step()) {
     Stage stage;
@@ -135,7 +136,8 @@ void SqliteStore::RememberStages() {
 Result<DriveState> SqliteStore::StateOfDrive(Oid library, const std::string& shape) {
   if (auto begun = StartWrite(); !begun) return Fail(begun.error());
   DriveState state;
-  auto& page = db_->Get("SELECT next_link, changes FROM stage.checkpoint WHERE library = ? AND shape = ?");
+  auto& page =
+      db_->Get("SELECT next_link, changes FROM stage.checkpoint WHERE library = ? AND shape = ?");
   if (page.Bind(library, shape).Step()) {
     state.next_link = page.String(0);
     state.changes = page.Int(1) != 0;

@@ -145,7 +145,8 @@ Status SqliteStore::PutMembers(const GroupRef& group, std::span<const Member> me
         .Bind(key, run_)
         .Run();
     db_->Get(
-           "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run, link_id) "
+           "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run, "
+           "link_id) "
            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2, ?7)")
         .Bind(key, run_, kKinds[static_cast<int>(group.kind)], group.id, OrNull(group.site_id), set,
               OrNull(link_id))

@@ -112,7 +112,7 @@ Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request
   fresh_from_ = run.number;
   if (incremental_) {
     auto& first = db_->Get(
-        "SELECT coalesce(min(number), ?1) FROM run WHERE number < ?1 AND started_at >= ?2");
+        "SELECT coalesce(min(number), ?1) FROM run WHERE number < ?1 AND started_at > ?2");
     const auto oldest = std::chrono::system_clock::now() - request.max_age.value_or(kNoMaxAge);
     const std::string since = UtcText(oldest);
     if (first.Bind(run.number, since).Step()) fresh_from_ = first.Int(0);
@@ -264,8 +264,7 @@ Result<std::vector<RunInfo>> SqliteStore::Runs() {
 }
 
 Result<RunInfo> SqliteStore::FindLastRun() {
-  sqlite::Statement rows(*db_,
-                         (std::string(kRunColumns) + "ORDER BY number DESC LIMIT 1").c_str());
+  sqlite::Statement rows(*db_, (std::string(kRunColumns) + "ORDER BY number DESC LIMIT 1").c_str());
   if (rows.Step()) return ReadRun(rows);
   if (auto read = db_->Check("looking for the last run"); !read) return Fail(read.error());
   return Fail(ErrorCode::kNotFound, fmt::format("{} holds no run", db_->path()),

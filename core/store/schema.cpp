@@ -185,8 +185,8 @@ CREATE VIEW v_coverage AS
   FROM told t;
 )sql";
 
-// What an incremental run goes by. `due`: the set is to be read again. `confirmed`: in these runs the
-// whole container was enumerated, or its changes were, so that sets which are not due stood.
+// What an incremental run goes by. `due`: the set is to be read again. `confirmed`: in these runs
+// the whole container was enumerated, or its changes were, so that sets which are not due stood.
 // `listed_run`: the last run that knows all subsites, libraries and lists of the site.
 constexpr char kVersion2[] = R"sql(
 ALTER TABLE container ADD COLUMN delta_shape TEXT;
@@ -226,8 +226,8 @@ constexpr const char* kSteps[] = {kVersion1, kVersion2};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;
-// the lower half of the numbers is for what the database held before the changes. node: the last version of each item, by item id. folder: what may be a parent, for
-// the walk.
+// the lower half of the numbers is for what the database held before the changes. node: the last
+// version of each item, by item id. folder: what may be a parent, for the walk.
 constexpr char kStageTables[] = R"sql(
 CREATE TABLE stage.run(number INTEGER);
 CREATE TABLE stage.checkpoint(

@@ -15,8 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/store/audit_store.h"
 #include "core/sqlite.h"
+#include "core/store/audit_store.h"
 
 namespace spa {
 

@@ -48,8 +48,7 @@ struct Fixture {
   Strings Changes(const std::vector<DriveItem>& changes) {
     Must(store->StageChanges(library));
     Must(store->StageItems(library, changes));
-    const auto method =
-        Must(store->FinishChanges(library, false, DeltaLink("delta-link", kShape)));
+    const auto method = Must(store->FinishChanges(library, false, DeltaLink("delta-link", kShape)));
     REQUIRE(method == ScopeMethod::kDeltaHierarchy);
     Strings due;
     for (const ScopeTarget& target : Must(store->ScopeTargets(library, 0, 10'000))) {
@@ -64,9 +63,7 @@ struct Fixture {
         "SELECT object_type, object_id, object_url, inherits, scope_object_id, parent_id, size, "
         "modified_at FROM v_objects ORDER BY object_id");
   }
-  Strings States() {
-    return Query("SELECT object_id, state FROM v_coverage ORDER BY object_id");
-  }
+  Strings States() { return Query("SELECT object_id, state FROM v_coverage ORDER BY object_id"); }
 };
 
 // A library that changes as delta tells it: only what was touched, with the facets of now.
@@ -264,9 +261,9 @@ TEST_CASE("A changed or removed link group makes the scope of its link due") {
   Must(f.store->FinishDrive(f.library, ScopeMethod::kDeltaHierarchy, false,
                             DeltaLink("delta-link", kShape)));
   for (const ScopeTarget& target : Must(f.store->ScopeTargets(f.library, 0, 10))) {
-    Must(f.store->PutScope(target.oid,
-                           std::vector{target.item_id == "a" ? LinkGrant(link, "users", {"u1"})
-                                                             : UserGrant("x")}));
+    Must(f.store->PutScope(
+        target.oid,
+        std::vector{target.item_id == "a" ? LinkGrant(link, "users", {"u1"}) : UserGrant("x")}));
   }
   const std::string in_group = "0af3e0a9-0000-4000-8000-000000000001";
   Must(f.store->PutMembers(group, std::vector{member}, in_group));
@@ -396,8 +393,7 @@ TEST_CASE("A resumed run tries its gaps again and keeps what it has read") {
   CHECK_FALSE(Must(f.store->StateOfDrive(f.library, kShape)).finished);
   FillDrive(*f.store, f.library, {Root("root"), File("a", "root", "a", kShared)});
   f.Finish();
-  CHECK(f.States() ==
-        Strings{"a|read", "b|read", "root|read", "root2|read", "site|read"});
+  CHECK(f.States() == Strings{"a|read", "b|read", "root|read", "root2|read", "site|read"});
 }
 
 TEST_CASE("Only the last run can be resumed, and only where it did not end") {
