@@ -28,16 +28,39 @@ struct SipState {
       v2 = std::rotl(v2, 32);
     }
   }
-  void Absorb(std::uint64_t word) {
-    v3 ^= word;
-    Rounds(2);
-    v0 ^= word;
-  }
-  std::uint64_t Squeeze() {
-    Rounds(4);
+  std::uint64_t Squeeze(int rounds) {
+    Rounds(rounds);
     return v0 ^ v1 ^ v2 ^ v3;
   }
 };
+
+template <int kRounds>
+Fingerprint Sip(const std::array<std::uint64_t, 2>& key, std::string_view text) {
+  SipState state{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d ^ 0xee,
+                 key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
+  const auto absorb = [&state](std::uint64_t word) {
+    state.v3 ^= word;
+    state.Rounds(kRounds);
+    state.v0 ^= word;
+  };
+  const std::uint64_t length = text.size();
+  while (text.size() >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data(), 8);
+    absorb(word);
+    text.remove_prefix(8);
+  }
+  std::uint64_t last = 0;
+  if (!text.empty()) std::memcpy(&last, text.data(), text.size());
+  absorb(last | (length << 56));
+
+  Fingerprint print;
+  state.v2 ^= 0xee;
+  print.low = state.Squeeze(kRounds + 2);
+  state.v1 ^= 0xdd;
+  print.high = state.Squeeze(kRounds + 2);
+  return print;
+}
 
 std::array<std::uint64_t, 2> RandomKey() {
   std::array<std::uint64_t, 2> key{};
@@ -51,30 +74,16 @@ std::array<std::uint64_t, 2> RandomKey() {
 }  // namespace
 
 Fingerprint SipHash128(const std::array<std::uint64_t, 2>& key, std::string_view text) {
-  SipState state{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d ^ 0xee,
-                 key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
-  const std::uint64_t length = text.size();
-  while (text.size() >= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data(), 8);
-    state.Absorb(word);
-    text.remove_prefix(8);
-  }
-  std::uint64_t last = 0;
-  if (!text.empty()) std::memcpy(&last, text.data(), text.size());
-  state.Absorb(last | (length << 56));
+  return Sip<2>(key, text);
+}
 
-  Fingerprint print;
-  state.v2 ^= 0xee;
-  print.low = state.Squeeze();
-  state.v1 ^= 0xdd;
-  print.high = state.Squeeze();
-  return print;
+Fingerprint ShortSipHash128(const std::array<std::uint64_t, 2>& key, std::string_view text) {
+  return Sip<1>(key, text);
 }
 
 Fingerprint FingerprintOf(std::string_view text) {
   static const std::array<std::uint64_t, 2> key = RandomKey();
-  return SipHash128(key, text);
+  return ShortSipHash128(key, text);
 }
 
 }  // namespace spa

@@ -25,8 +25,11 @@ struct FingerprintHash {
 
 Fingerprint FingerprintOf(std::string_view text);
 
-// SipHash-2-4 with 128 bits of output, the function behind FingerprintOf. `key` is the 16 key bytes
-// as two little-endian words.
+// SipHash-2-4 with 128 bits of output. `key` is the 16 key bytes as two little-endian words.
 Fingerprint SipHash128(const std::array<std::uint64_t, 2>& key, std::string_view text);
+
+// SipHash-1-3, the function behind FingerprintOf: twice as fast, and as good against whoever
+// knows neither the key nor any output. Hash tables use it for that.
+Fingerprint ShortSipHash128(const std::array<std::uint64_t, 2>& key, std::string_view text);
 
 }  // namespace spa

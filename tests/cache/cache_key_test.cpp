@@ -53,11 +53,15 @@ TEST_CASE("Keys are equal when kind and id are") {
 
 namespace {
 // The same function as OpenSSL has it.
-Fingerprint OpenSslSipHash(const std::array<std::uint64_t, 2>& key, std::string_view text) {
+Fingerprint OpenSslSipHash(const std::array<std::uint64_t, 2>& key, std::string_view text,
+                           unsigned rounds) {
   EVP_MAC* mac = EVP_MAC_fetch(nullptr, "SIPHASH", nullptr);
   EVP_MAC_CTX* context = EVP_MAC_CTX_new(mac);
   std::size_t size = 16;
+  unsigned last_rounds = rounds + 2;
   OSSL_PARAM params[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+                         OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_C_ROUNDS, &rounds),
+                         OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_D_ROUNDS, &last_rounds),
                          OSSL_PARAM_construct_end()};
   Fingerprint print;
   unsigned char out[16] = {};
@@ -73,12 +77,14 @@ Fingerprint OpenSslSipHash(const std::array<std::uint64_t, 2>& key, std::string_
 }
 }  // namespace
 
-TEST_CASE("The fingerprint function is SipHash-2-4 of 128 bits", "[cache][key][S2-12]") {
+TEST_CASE("The fingerprint functions are SipHash-1-3 and SipHash-2-4 of 128 bits",
+          "[cache][key][S2-12]") {
   const std::array<std::uint64_t, 2> key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
   std::string text;
   for (int length = 0; length < 70; ++length) {
     CAPTURE(length);
-    CHECK(SipHash128(key, text) == OpenSslSipHash(key, text));
+    CHECK(SipHash128(key, text) == OpenSslSipHash(key, text, 2));
+    CHECK(ShortSipHash128(key, text) == OpenSslSipHash(key, text, 1));
     text += static_cast<char>(length * 37);
   }
 }
