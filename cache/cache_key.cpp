@@ -1,12 +1,11 @@
 #include "cache/cache_key.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -59,18 +58,27 @@ std::string Sha256Hex(std::string_view text) {
   return digest.Hex();
 }
 
-bool MustEscape(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f || std::string_view("%:{}~").find(c) != std::string_view::npos;
-}
+constexpr std::array<bool, 256> kEscaped = [] {
+  std::array<bool, 256> escaped{};
+  for (std::size_t byte = 0; byte < 0x20; ++byte) escaped[byte] = true;
+  for (const char c : {'\x7f', '%', ':', '{', '}', '~'}) {
+    escaped[static_cast<unsigned char>(c)] = true;
+  }
+  return escaped;
+}();
+bool MustEscape(char c) { return kEscaped[static_cast<unsigned char>(c)]; }
 
 void AppendEscaped(std::string& text, std::string_view id) {
-  for (const char c : id) {
-    if (MustEscape(c)) {
-      fmt::format_to(std::back_inserter(text), "%{:02X}", static_cast<unsigned char>(c));
-    } else {
-      text += c;
-    }
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  while (!id.empty()) {
+    const auto end = std::find_if(id.begin(), id.end(), MustEscape);
+    const auto plain = static_cast<std::size_t>(end - id.begin());
+    text.append(id, 0, plain);
+    id.remove_prefix(plain);
+    if (id.empty()) break;
+    const auto byte = static_cast<unsigned char>(id.front());
+    text.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    id.remove_prefix(1);
   }
 }
 
