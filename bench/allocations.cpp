@@ -1,29 +1,32 @@
-#include "tests/cache/allocations.h"
+#include "bench/allocations.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
-std::atomic<std::uint64_t> allocations{0};
+
+thread_local constinit std::uint64_t allocations = 0;
+
+void* Allocate(std::size_t size) noexcept {
+  ++allocations;
+  return std::malloc(size == 0 ? 1 : size);
 }
 
+}  // namespace
+
+// The array forms call these.
 void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size)) return memory;
+  if (void* memory = Allocate(size)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(size);
-}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
-namespace spa::testing {
+namespace spa {
 
-Allocations::Allocations() : before_(allocations.load()) {}
-std::uint64_t Allocations::count() const { return allocations.load() - before_; }
+Allocations::Allocations() : before_(allocations) {}
+std::uint64_t Allocations::count() const { return allocations - before_; }
 
-}  // namespace spa::testing
+}  // namespace spa

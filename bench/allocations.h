@@ -1,9 +1,12 @@
-// Allocations: how often operator new was called since it was made, in the whole process.
+// Allocations: how often this thread asked operator new for memory since the object was made.
+//
+// Whoever links this has a counting operator new: one more increment of a word of the thread's own.
+// Over-aligned memory is not counted.
 #pragma once
 
 #include <cstdint>
 
-namespace spa::testing {
+namespace spa {
 
 class Allocations {
  public:
@@ -14,4 +17,4 @@ class Allocations {
   std::uint64_t before_;
 };
 
-}  // namespace spa::testing
+}  // namespace spa

@@ -41,6 +41,9 @@ struct BenchOptions {
   int iterations = 100;  // Of health-loop.
   std::uint64_t seed = 1;
   std::string l2;  // Of suites with a second level: its URL; empty: a file of the suite's own.
+  std::size_t concurrency = 2'000;  // Callers at once, of basic, disk and redis.
+  bool pipeline = true;             // Of redis. False: those callers wait for each other.
+  bool against_plain_lru = false;   // Of l1, mixed and write: also bench/plain_lru.h.
   std::optional<std::filesystem::path> trace_file;  // Instead of a trace made for the suite.
 };
 

@@ -1,5 +1,5 @@
-// Laps: times operations that a coroutine does one after the other, and what suites of coroutines
-// share: running one to its end, and a place for a file.
+// Laps: times operations that a coroutine does one after the other. AtOnce: the same of many
+// callers. And what suites of coroutines share: running one to its end, and a place for a file.
 //
 // Threads: one.
 #pragma once
@@ -9,11 +9,13 @@
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "bench/measure.h"
 #include "core/async/task.h"
+#include "core/async/task_group.h"
 #include "core/encoding.h"
 
 namespace spa {
@@ -50,6 +52,56 @@ class Laps {
   Steady::time_point lap_ = Steady::now();
   std::vector<double> took_;
   double sum_ = 0;
+  std::uint64_t right_ = 0;
+};
+
+// `count` operations by so many callers at the same time, each of which waits for one at a time.
+// Throughput is of the best round, latencies of all.
+class AtOnce {
+ public:
+  using Operation = std::function<Task<bool>(std::size_t number)>;
+
+  AtOnce(std::size_t callers, std::size_t count, int rounds)
+      : callers_(callers), count_(count), rounds_(rounds) {}
+
+  Task<BenchResult> Run(asio::any_io_executor executor, Operation operation) {
+    BenchResult result;
+    std::function<Task<void>(TaskGroup&)> all = [this, &operation](TaskGroup& group) {
+      return StartAll(group, operation);
+    };
+    for (int round = 0; round < rounds_; ++round) {
+      const auto started = Laps::Steady::now();
+      co_await RunGroup(executor, 0, all);
+      const std::chrono::duration<double> whole = Laps::Steady::now() - started;
+      result.operations_per_second =
+          std::max(result.operations_per_second,
+                   static_cast<double>(count_) / std::max(whole.count(), 1e-9));
+    }
+    result.success_rate =
+        static_cast<double>(right_) / std::max(static_cast<double>(took_.size()), 1.0);
+    result.memory_usage_mb = ProcessMegabytes();
+    SumUpLatencies(took_, result);
+    co_return result;
+  }
+
+ private:
+  Task<void> StartAll(TaskGroup& group, const Operation& operation) {
+    for (std::size_t i = 0; i < callers_; ++i) group.Start(Caller(i, operation));
+    co_return;
+  }
+  Task<void> Caller(std::size_t first, const Operation& operation) {
+    for (std::size_t i = first; i < count_; i += callers_) {
+      const auto before = Laps::Steady::now();
+      const bool right = co_await operation(i);
+      const std::chrono::duration<double, std::nano> wait = Laps::Steady::now() - before;
+      took_.push_back(wait.count());
+      right_ += right;
+    }
+  }
+
+  const std::size_t callers_, count_;
+  const int rounds_;
+  std::vector<double> took_;
   std::uint64_t right_ = 0;
 };
 

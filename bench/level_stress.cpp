@@ -14,7 +14,7 @@
 namespace spa {
 namespace {
 
-constexpr std::size_t kOperationsAtADisk = 100;  // So many in memory take as long as one there.
+constexpr std::size_t kOperations = 10'000;
 
 CacheKey Key(std::uint64_t number) { return CacheKey(CacheKind::kItem, std::to_string(number)); }
 // Values say whose they are: "KEY/VERSION".
@@ -168,12 +168,15 @@ struct Asked {
     co_return said;
   }
   Task<void> Run() {
-    const Status opened = co_await caches.Open(io.get_executor());
-    if (!opened) answers.push_back("not opened");
+    opened = co_await caches.Open(io.get_executor());
     auto cache = caches.Open<std::string>(CacheKind::kItem);
-    for (std::size_t i = 0; i < operations; ++i) {
+    for (std::size_t i = 0; opened && i < operations; ++i) {
       std::string answer = co_await Ask(cache);
       answers.push_back(std::move(answer));
+    }
+    if (opened && caches.store()) {
+      const auto cleared = co_await caches.store()->Clear();
+      if (!cleared) opened = Fail(cleared.error());
     }
     co_await caches.Close();
   }
@@ -182,16 +185,20 @@ struct Asked {
   CacheManager& caches;
   std::mt19937_64 random;
   const std::size_t operations;
+  Status opened;
   std::vector<std::string> answers;
 };
 
-std::vector<std::string> AnswersOf(const std::string& url, const StressOptions& options) {
+// Under a name space of this run: the store may be in use.
+Result<std::vector<std::string>> AnswersOf(const std::string& url, const StressOptions& options) {
   asio::io_context io;
   CacheManager::Options levels;
   levels.l2 = url;
+  levels.store.name_space = "stress-" + NewGuid().substr(0, 8);
   CacheManager caches(levels);
-  Asked asked(io, caches, options.seed, options.operations / kOperationsAtADisk);
+  Asked asked(io, caches, options.seed, options.operations.value_or(kOperations));
   RunToEnd(io, asked.Run());
+  if (!asked.opened) return Fail(asked.opened.error());
   return std::move(asked.answers);
 }
 
@@ -201,7 +208,7 @@ Result<StressReport> StressChaos(const StressOptions& options) {
   StressReport report;
   report.suite = "chaos";
   asio::io_context io;
-  Chaos chaos(io, options, options.operations / kOperationsAtADisk);
+  Chaos chaos(io, options, options.operations.value_or(kOperations));
   RunToEnd(io, chaos.Run());
   std::uint64_t errors = 0;
   for (const auto& process : chaos.processes) errors += process->Stats().l2.errors;
@@ -221,18 +228,19 @@ Result<StressReport> StressContract(const StressOptions& options) {
   StressReport report;
   report.suite = "contract";
   const ScratchFolder folder;
-  const auto alone = AnswersOf("none", options);
-  const auto both = AnswersOf(folder.StoreUrl(), options);
+  const auto a = AnswersOf(options.a, options);
+  if (!a) return Fail(a.error());
+  const auto b = AnswersOf(options.b.empty() ? folder.StoreUrl() : options.b, options);
+  if (!b) return Fail(b.error());
   std::size_t differences = 0;
-  for (std::size_t i = 0; i < std::min(alone.size(), both.size()); ++i) {
-    if (alone[i] == both[i]) continue;
+  for (std::size_t i = 0; i < a->size(); ++i) {
+    if ((*a)[i] == (*b)[i]) continue;
     if (++differences == 1) {
-      report.problems.push_back(fmt::format("operation {}: memory alone says {}, two levels say {}",
-                                            i, alone[i], both[i]));
+      report.problems.push_back(
+          fmt::format("operation {}: the one says {}, the other {}", i, (*a)[i], (*b)[i]));
     }
   }
-  if (alone.size() != both.size()) report.problems.push_back("not as many answers");
-  report.figures = {{"operations", static_cast<double>(alone.size())},
+  report.figures = {{"operations", static_cast<double>(a->size())},
                     {"differences", static_cast<double>(differences)}};
   return report;
 }
@@ -259,7 +267,7 @@ Result<StressReport> StressObservers(const StressOptions& options) {
       failed += !hit || *hit->value != "loaded";
     }
   };
-  const std::size_t count = options.operations / kOperationsAtADisk;
+  const std::size_t count = options.operations.value_or(kOperations);
   RunToEnd(io, run(count));
   const std::uint64_t before = seen;
   if (before < count) report.problems.push_back("an observer was not called");

@@ -11,6 +11,7 @@
 #include "bench/suites.h"
 #include "cache/cache_manager.h"
 #include "cache/envelope.h"
+#include "core/async/concurrency_manager.h"
 #include "core/async/task_group.h"
 
 namespace spa {
@@ -46,6 +47,9 @@ struct StoreRun {
         store(store),
         suite(std::move(suite)),
         count(std::max<std::size_t>(options.operations / kOperationsAtADisk, kBatch)),
+        concurrency(options.concurrency),
+        repeats(options.repeats),
+        pipeline(options.pipeline),
         payload(options.value_bytes, 'x') {}
 
   StorePut PutOf(std::uint64_t number) const {
@@ -86,35 +90,26 @@ struct StoreRun {
     results.push_back(
         laps.SumUp(suite, fmt::format("get {} at a time", each), static_cast<double>(each)));
   }
-  // One caller of many at the same time; latencies are of all.
-  Task<void> Caller(std::size_t first, std::size_t callers, std::vector<double>& took,
-                    std::uint64_t& right) {
-    for (std::size_t i = first; i < count; i += callers) {
-      std::vector<std::string> keys(1, KeyText(i));
-      const auto before = Laps::Steady::now();
-      const auto got = co_await store.Get(std::move(keys));
-      const std::chrono::duration<double, std::nano> wait = Laps::Steady::now() - before;
-      took.push_back(wait.count());
-      right += got && got->front();
-    }
+  Task<bool> GetOne(std::size_t number) {
+    std::vector<std::string> keys(1, KeyText(number));
+    const auto got = co_await store.Get(std::move(keys));
+    co_return got && got->front().has_value();
   }
-  Task<void> AtOnce(std::size_t callers) {
-    std::vector<double> took;
-    std::uint64_t right = 0;
-    const auto started = Laps::Steady::now();
-    std::function<Task<void>(TaskGroup&)> all = [&](TaskGroup& group) -> Task<void> {
-      for (std::size_t i = 0; i < callers; ++i) group.Start(Caller(i, callers, took, right));
-      co_return;
+  // Nobody asks before the one before has its answer.
+  Task<bool> GetInTurn(Semaphore& turn, std::size_t number) {
+    const auto permit = co_await turn.Acquire();
+    co_return co_await GetOne(number);
+  }
+  Task<void> Callers(bool pipelined) {
+    Semaphore turn(io.get_executor(), 1);
+    AtOnce callers(concurrency, count, repeats);
+    AtOnce::Operation operation = [&](std::size_t number) {
+      return pipelined ? GetOne(number) : GetInTurn(turn, number);
     };
-    co_await RunGroup(io.get_executor(), 0, all);
-    const std::chrono::duration<double> whole = Laps::Steady::now() - started;
-    BenchResult result;
+    BenchResult result = co_await callers.Run(io.get_executor(), std::move(operation));
     result.suite = suite;
-    result.operation_type = fmt::format("get, {} callers at once", callers);
-    result.operations_per_second = static_cast<double>(took.size()) / whole.count();
-    result.success_rate = static_cast<double>(right) / static_cast<double>(took.size());
-    result.memory_usage_mb = ProcessMegabytes();
-    SumUpLatencies(took, result);
+    result.operation_type =
+        fmt::format("get, {} callers at once{}", concurrency, pipelined ? "" : ", not pipelined");
     results.push_back(std::move(result));
   }
   Task<void> Run() {
@@ -124,7 +119,12 @@ struct StoreRun {
     co_await Puts(kBatch);
     co_await Gets(1);
     co_await Gets(kBatch);
-    co_await AtOnce(200);
+    co_await Callers(false);
+    if (pipeline) {
+      const double in_turn = results.back().operations_per_second;
+      co_await Callers(true);
+      results.back().more["ratio"] = results.back().operations_per_second / in_turn;
+    }
     const auto cleared = co_await store.Clear();
     if (!cleared) opened = Fail(cleared.error());
     co_await store.Close();
@@ -133,7 +133,9 @@ struct StoreRun {
   asio::io_context& io;
   Store& store;
   const std::string suite;
-  const std::size_t count;
+  const std::size_t count, concurrency;
+  const int repeats;
+  const bool pipeline;
   const std::string payload;
   Status opened;
   std::vector<BenchResult> results;
@@ -161,7 +163,12 @@ struct Processes {
     }
     co_return problem;
   }
+  // What they left in a store that stays goes with them.
   Task<void> Close() {
+    if (problem) {
+      const auto cleared = co_await all[0]->store()->Clear();
+      if (!cleared) problem = Fail(cleared.error());
+    }
     for (auto& one : all) co_await one->Close();
   }
   asio::io_context& io;
@@ -283,6 +290,59 @@ struct Batches {
   std::vector<BenchResult> results;
 };
 
+// The whole cache with many callers, each waiting for one answer at a time.
+struct Callers {
+  Callers(asio::io_context& io, CacheManager& caches, const BenchOptions& options,
+          std::size_t count)
+      : io(io),
+        caches(caches),
+        callers(options.concurrency),
+        count(count),
+        value(options.value_bytes, 'x') {}
+
+  static CacheKey KeyOf(std::size_t number) {
+    return CacheKey(CacheKind::kItem, std::to_string(number));
+  }
+  Task<bool> Set(std::size_t number) {
+    const bool set = co_await cache->Set(KeyOf(number), value);
+    co_return set;
+  }
+  Task<bool> Get(std::size_t number) {
+    const auto hit = co_await cache->Get(KeyOf(number));
+    co_return hit&&* hit&&*(**hit).value == value;
+  }
+  Task<bool> Delete(std::size_t number) {
+    const bool erased = co_await cache->Erase(KeyOf(number));
+    co_return erased;
+  }
+  Task<void> Measured(const char* name, Task<bool> (Callers::*one)(std::size_t)) {
+    AtOnce at_once(callers, count, 1);
+    AtOnce::Operation operation = [this, one](std::size_t number) { return (this->*one)(number); };
+    BenchResult result = co_await at_once.Run(io.get_executor(), std::move(operation));
+    result.suite = "basic";
+    result.operation_type = fmt::format("{}, {} callers at once", name, callers);
+    results.push_back(std::move(result));
+  }
+  Task<void> Run() {
+    opened = co_await caches.Open(io.get_executor());
+    if (opened) {
+      cache.emplace(caches.Open<std::string>(CacheKind::kItem));
+      co_await Measured("set", &Callers::Set);
+      co_await Measured("get", &Callers::Get);
+      co_await Measured("delete", &Callers::Delete);
+    }
+    co_await caches.Close();
+  }
+
+  asio::io_context& io;
+  CacheManager& caches;
+  const std::size_t callers, count;
+  const std::string value;
+  std::optional<Cache<std::string>> cache;
+  Status opened;
+  std::vector<BenchResult> results;
+};
+
 // As many rounds as asked: a process's counters added to the store's.
 Task<void> Count(Store& store, std::size_t rounds, Laps& laps, bool& right) {
   const Status opened = co_await store.Open();
@@ -388,6 +448,20 @@ struct HealthLoop {
 };
 
 }  // namespace
+
+BenchResults BenchCallers(const BenchOptions& options) {
+  asio::io_context io;
+  const bool alone = options.l2.empty();
+  const Place place(alone ? "none" : options.l2);
+  CacheManager::Options levels = place.Levels();
+  levels.entries = options.keys * 2;
+  levels.bytes = std::size_t{2} << 30;
+  CacheManager caches(levels);
+  Callers run(io, caches, options, alone ? options.keys : options.keys / 10);
+  RunToEnd(io, run.Run());
+  if (!run.opened) return Fail(run.opened.error());
+  return std::move(run.results);
+}
 
 BenchResults BenchDisk(const BenchOptions& options) {
   return MeasureStore("disk", Place(""), options);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <cstring>
@@ -6,6 +7,7 @@
 #include <thread>
 
 #include "bench/measure.h"
+#include "bench/plain_lru.h"
 #include "bench/suites.h"
 #include "bench/traces.h"
 #include "cache/memory_store.h"
@@ -16,18 +18,6 @@ namespace {
 
 constexpr CacheTime kNow{};
 constexpr MemoryStore::Limits kPlenty{std::size_t{1} << 20, std::size_t{4} << 30};
-
-std::string_view NameOf(EvictionPolicy policy) {
-  switch (policy) {
-    case EvictionPolicy::kHybrid:
-      return "hybrid";
-    case EvictionPolicy::kLru:
-      return "lru";
-    case EvictionPolicy::kS3Fifo:
-      return "s3fifo";
-  }
-  return "";
-}
 
 // A value that says which it is.
 Entry Holding(std::uint32_t number, std::size_t bytes) {
@@ -84,10 +74,11 @@ struct Workload {
   std::uint32_t At(int thread, std::size_t i) const {
     return sequence[(i + static_cast<std::size_t>(thread) * 7'919) % sequence.size()];
   }
-  bool Found(std::uint32_t number) const {
+  bool Read(std::uint32_t number) const {
     const auto entry = store->Get(keys[number], kNow);
     return entry && Holds(*entry, number);
   }
+  bool Write(std::uint32_t number) const { return store->Set(keys[number], ValueOf(number)); }
 
   std::vector<CacheKey> keys;
   std::vector<std::uint32_t> sequence, sizes;
@@ -95,33 +86,65 @@ struct Workload {
   std::unique_ptr<MemoryStore> store;
 };
 
-std::string Label(std::string_view operation, EvictionPolicy policy, int threads) {
-  return fmt::format("{} {} {} thread{}", operation, NameOf(policy), threads,
-                     threads == 1 ? "" : "s");
+// The same keys and values in a list under one lock.
+struct PlainWorkload {
+  PlainWorkload(const Workload& like, std::size_t limit) : like(like), store(limit) {
+    for (std::uint32_t i = 0; i < like.keys.size(); ++i) Write(i);
+  }
+  bool Read(std::uint32_t number) const {
+    Entry entry;
+    entry.value = store.Get(like.keys[number].text());
+    return entry.value && Holds(entry, number);
+  }
+  bool Write(std::uint32_t number) const {
+    store.Set(like.keys[number].text(), like.ValueOf(number).value);
+    return true;
+  }
+  const Workload& like;
+  mutable PlainLru store;
+};
+
+// One operation of `share_of_writes` percent is a write. By the number of threads.
+template <class Work>
+std::vector<BenchResult> ByThreads(const char* suite, std::string_view name,
+                                   const BenchOptions& options, const Work& work,
+                                   const Workload& order, unsigned share_of_writes) {
+  std::vector<BenchResult> results;
+  double alone = 0;
+  for (const int threads : options.threads) {
+    const auto label =
+        fmt::format("{} {} {} thread{}", suite, name, threads, threads == 1 ? "" : "s");
+    auto result = Measure(suite, label, threads, options.operations, options.repeats,
+                          [&](int thread, std::size_t i) {
+                            const std::uint32_t number = order.At(thread, i);
+                            if (i * 37 % 100 < share_of_writes) return work.Write(number);
+                            return work.Read(number) || share_of_writes > 0;
+                          });
+    if (threads == 1) alone = result.operations_per_second;
+    const unsigned cores = std::max(std::thread::hardware_concurrency(), 1u);
+    const double apart = std::min<double>(threads, cores);
+    if (alone > 0) result.more["efficiency"] = result.operations_per_second / alone / apart;
+    results.push_back(std::move(result));
+  }
+  return results;
 }
 
-// One operation of `share_of_writes` percent is a write.
 BenchResults ReadsAndWrites(const char* suite, const BenchOptions& options,
                             MemoryStore::Limits limits, unsigned share_of_writes) {
-  std::vector<BenchResult> results;
+  std::vector<BenchResult> results, plain;
   for (const auto policy : options.policies) {
-    double alone = 0;
     auto work = Workload::Make("zipf-0.99", options, limits, policy, true);
     if (!work) return Fail(std::move(work.error()));
-    for (const int threads : options.threads) {
-      auto result = Measure(suite, Label(suite, policy, threads), threads, options.operations,
-                            options.repeats, [&](int thread, std::size_t i) {
-                              const std::uint32_t number = work->At(thread, i);
-                              if (i * 37 % 100 >= share_of_writes)
-                                return work->Found(number) || share_of_writes > 0;
-                              return work->store->Set(work->keys[number], work->ValueOf(number));
-                            });
-      if (threads == 1) alone = result.operations_per_second;
-      const unsigned cores = std::max(std::thread::hardware_concurrency(), 1u);
-      const double apart = std::min<double>(threads, cores);
-      if (alone > 0) result.more["efficiency"] = result.operations_per_second / alone / apart;
-      results.push_back(std::move(result));
+    if (options.against_plain_lru && plain.empty()) {
+      const PlainWorkload list(*work, limits.entries);
+      plain = ByThreads(suite, "lru-mutex", options, list, *work, share_of_writes);
+      results = plain;
     }
+    auto ours = ByThreads(suite, NameOf(policy), options, *work, *work, share_of_writes);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      ours[i].more["ratio"] = ours[i].operations_per_second / plain[i].operations_per_second;
+    }
+    results.insert(results.end(), ours.begin(), ours.end());
   }
   return results;
 }
@@ -138,7 +161,7 @@ BenchResults StallBeside(const char* suite, const BenchOptions& options, Chore c
   });
   auto result = Measure(
       suite, fmt::format("get beside {}", suite), 1, options.operations, options.repeats,
-      [&](int thread, std::size_t i) { return work->Found(work->At(thread, i)); }, 1);
+      [&](int thread, std::size_t i) { return work->Read(work->At(thread, i)); }, 1);
   done = true;
   beside.join();
   result.more["entries"] = static_cast<double>(work->store->entries());
@@ -160,10 +183,13 @@ BenchResults BenchBasic(const BenchOptions& options) {
     return work->store->Set(work->keys[number(i)], work->ValueOf(number(i)));
   }));
   results.push_back(Measure("basic", "get", 1, count, options.repeats,
-                            [&](int, std::size_t i) { return work->Found(number(i)); }));
+                            [&](int, std::size_t i) { return work->Read(number(i)); }));
   results.push_back(Measure("basic", "delete", 1, count, 1, [&](int, std::size_t i) {
     return work->store->Erase(work->keys[number(i)]);
   }));
+  auto callers = BenchCallers(options);
+  if (!callers) return callers;
+  results.insert(results.end(), callers->begin(), callers->end());
   return results;
 }
 
@@ -212,27 +238,40 @@ BenchResults BenchHitRatio(const BenchOptions& options) {
   return results;
 }
 
+// What the store says it holds, against what the process grew by. What the heap still had from
+// before is given back first: else it would be taken for nothing.
 BenchResults BenchMemory(const BenchOptions& options) {
-  const double before = ProcessMegabytes();
   TraceShape shape;
   shape.keys = options.keys;
   shape.length = options.keys;
   const auto trace = MakeTrace("loop", shape);
   if (!trace) return Fail(trace.error());
-  MemoryStore store({options.keys, kPlenty.bytes});
-  const double empty = ProcessMegabytes();
-  auto result = Measure("memory", "fill", 1, trace->keys.size(), 1, [&](int, std::size_t i) {
-    const CacheKey key(CacheKind::kItem, trace->keys[i]);
-    return store.Set(key, Holding(static_cast<std::uint32_t>(i), options.value_bytes));
-  });
-  const double counted = static_cast<double>(store.bytes()) / 1e6;
-  result.more["counted_mb"] = counted;
-  result.more["grown_mb"] = result.memory_usage_mb - empty;
-  result.more["index_mb"] = empty - before;
-  result.more["bytes_per_entry"] = counted * 1e6 / static_cast<double>(store.entries());
-  result.more["real_bytes_per_entry"] =
-      (result.memory_usage_mb - empty) * 1e6 / static_cast<double>(store.entries());
-  return std::vector<BenchResult>{std::move(result)};
+  std::vector<BenchResult> results;
+  for (const std::size_t bytes : {std::size_t{20}, options.value_bytes, std::size_t{2'000}}) {
+    malloc_trim(0);
+    const double before = ProcessMegabytes();
+    MemoryStore store({options.keys, kPlenty.bytes});
+    const double empty = ProcessMegabytes();
+    auto result = Measure("memory", fmt::format("fill with values of {} bytes", bytes), 1,
+                          trace->keys.size(), 1, [&](int, std::size_t i) {
+                            const CacheKey key(CacheKind::kItem, trace->keys[i]);
+                            return store.Set(key, Holding(static_cast<std::uint32_t>(i), bytes));
+                          });
+    const double grown = result.memory_usage_mb - empty;
+    const double counted = static_cast<double>(store.bytes()) / 1e6;
+    const auto entries = static_cast<double>(store.entries());
+    const auto heap = mallinfo2();
+    const auto held = static_cast<double>(heap.arena + heap.hblkhd);
+    result.more["counted_mb"] = counted;
+    result.more["grown_mb"] = grown;
+    result.more["counted_of_grown"] = counted / std::max(grown, 1e-3);
+    result.more["index_mb"] = empty - before;
+    result.more["bytes_per_entry"] = counted * 1e6 / entries;
+    result.more["real_bytes_per_entry"] = grown * 1e6 / entries;
+    result.more["heap_unused_share"] = static_cast<double>(heap.fordblks) / std::max(held, 1.0);
+    results.push_back(std::move(result));
+  }
+  return results;
 }
 
 BenchResults BenchSweep(const BenchOptions& options) {

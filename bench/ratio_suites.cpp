@@ -3,50 +3,20 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include <list>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "bench/laps.h"
 #include "bench/measure.h"
+#include "bench/plain_lru.h"
 #include "bench/suites.h"
 #include "bench/traces.h"
+#include "bench/turns.h"
 #include "cache/cache_manager.h"
 #include "cache/memory_store.h"
 #include "core/auth/token_validator.h"
-#include "core/graph/service_error.h"
 
 namespace spa {
 namespace {
-
-constexpr std::size_t kDifferent = 64;  // Tokens, answers: more than one, so that none is special.
-
-// `operation(i)` of all kDifferent in turn, again and again. Percentiles are of whole turns, each
-// too short for a busy machine to fall into many of them: the median is the figure to compare.
-template <class Operation>
-BenchResult InTurns(const char* operation_type, std::size_t turns, Operation operation) {
-  Laps laps;
-  for (std::size_t turn = 0; turn < std::max<std::size_t>(turns, 50); ++turn) {
-    bool right = true;
-    laps.Start();
-    for (std::size_t i = 0; i < kDifferent; ++i) right = operation(i) && right;
-    laps.Lap(right);
-  }
-  BenchResult result = laps.SumUp("ratios", operation_type, kDifferent);
-  for (double* of_turn : {&result.avg_ms, &result.p50_ms, &result.p95_ms, &result.p99_ms,
-                          &result.p99_9_ms, &result.max_ms}) {
-    *of_turn /= kDifferent;
-  }
-  return result;
-}
-
-// `result` beside what it stands in for.
-void Compare(BenchResult& result, const BenchResult& cold) {
-  result.more["cold_ns"] = cold.p50_ms * 1e6;
-  result.more["cached_ns"] = result.p50_ms * 1e6;
-  result.more["ratio"] = cold.p50_ms / result.p50_ms;
-}
 
 struct Issuer {
   Issuer() : key(EVP_RSA_gen(2048), EVP_PKEY_free) {
@@ -113,89 +83,6 @@ void Token(const BenchOptions& options, std::vector<BenchResult>& results) {
   Compare(results.back(), results[results.size() - 2]);
 }
 
-std::string Render(const Error& error) {
-  return nlohmann::json{{"message", error.message},
-                        {"remedy", error.remedy},
-                        {"code", error.service_code},
-                        {"request_id", error.request_id},
-                        {"status", error.http_status}}
-      .dump();
-}
-
-// A failed answer read, judged and rendered, against making the key of what was asked and finding
-// what came of it. `against_50_ms`: the call to the service that a hit saves, which is what counts.
-void ErrorAnswer(const BenchOptions& options, std::vector<BenchResult>& results) {
-  CacheManager caches{CacheManager::Options()};
-  auto rendered = caches.Open<std::string>(CacheKind::kServiceError);
-  std::vector<std::string> asked, bodies;
-  for (std::size_t i = 0; i < kDifferent; ++i) {
-    const std::string id = NewGuid();
-    asked.push_back("GET /v1.0/sites/" + id + "/drives");
-    const nlohmann::json body = {{"error",
-                                  {{"code", "itemNotFound"},
-                                   {"message", "The resource could not be found: " + id},
-                                   {"innerError",
-                                    {{"code", "resourceNotFound"},
-                                     {"date", "2026-01-02T03:04:05"},
-                                     {"request-id", NewGuid()},
-                                     {"client-request-id", NewGuid()}}}}}};
-    bodies.push_back(body.dump());
-  }
-  const auto diagnose = [&](std::size_t i) {
-    return Render(ErrorFromAnswer(404, {}, bodies[i], asked[i]));
-  };
-  const auto remember = [&]() -> Task<void> {
-    for (std::size_t i = 0; i < kDifferent; ++i) {
-      CacheKey key(CacheKind::kServiceError, asked[i]);
-      co_await rendered.Set(std::move(key), diagnose(i));
-    }
-  };
-  asio::io_context io;
-  RunToEnd(io, remember());
-  std::vector<std::string> right;
-  for (std::size_t i = 0; i < kDifferent; ++i) right.push_back(diagnose(i));
-
-  const std::size_t turns = options.operations / kDifferent;
-  results.push_back(InTurns("error, diagnosed", turns / 10,
-                            [&](std::size_t i) { return diagnose(i) == right[i]; }));
-  results.push_back(InTurns("error, cached", turns, [&](std::size_t i) {
-    const auto hit = rendered.Peek(CacheKey(CacheKind::kServiceError, asked[i]));
-    return hit && *hit && *(**hit).value == right[i];
-  }));
-  Compare(results.back(), results[results.size() - 2]);
-  results.back().more["against_50_ms"] = 50e6 / results.back().more["cached_ns"];
-}
-
-// What one would write at first: one lock, one list.
-class PlainLru {
- public:
-  explicit PlainLru(std::size_t limit) : limit_(limit) {}
-  std::shared_ptr<const std::string> Get(const std::string& key) {
-    std::lock_guard lock(mutex_);
-    const auto found = places_.find(key);
-    if (found == places_.end()) return nullptr;
-    order_.splice(order_.begin(), order_, found->second);
-    return found->second->second;
-  }
-  void Set(const std::string& key, std::shared_ptr<const std::string> value) {
-    std::lock_guard lock(mutex_);
-    const auto found = places_.find(key);
-    if (found != places_.end()) order_.erase(found->second);
-    order_.emplace_front(key, std::move(value));
-    places_[key] = order_.begin();
-    if (order_.size() <= limit_) return;
-    places_.erase(order_.back().first);
-    order_.pop_back();
-  }
-
- private:
-  using Order = std::list<std::pair<std::string, std::shared_ptr<const std::string>>>;
-  const std::size_t limit_;
-  std::mutex mutex_;
-  Order order_;  // Last used first.
-  std::unordered_map<std::string, Order::iterator> places_;
-};
-
 // Nine lookups to one write, by as many threads as asked, of sessions that all fit.
 Status Registry(const BenchOptions& options, std::vector<BenchResult>& results) {
   TraceShape shape;
@@ -259,7 +146,9 @@ Status Registry(const BenchOptions& options, std::vector<BenchResult>& results) 
 BenchResults BenchRatios(const BenchOptions& options) {
   std::vector<BenchResult> results;
   Token(options, results);
-  ErrorAnswer(options, results);
+  auto errors = BenchErrors(options);
+  if (!errors) return errors;
+  results.insert(results.end(), errors->begin(), errors->end());
   auto dedup = BenchDedup(options);
   if (!dedup) return dedup;
   for (BenchResult& result : *dedup) {

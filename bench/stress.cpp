@@ -20,6 +20,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+constexpr std::size_t kOperations = 1'000'000;
+
 CacheKey Key(std::uint64_t number) { return CacheKey(CacheKind::kItem, std::to_string(number)); }
 
 Entry Holding(std::uint64_t number, std::size_t cost = 8) {
@@ -70,7 +72,8 @@ Result<StressReport> Mixed(const StressOptions& options) {
   constexpr MemoryStore::Limits kLimits{1'000, std::size_t{1} << 20};
   MemoryStore store(kLimits);
   std::atomic<std::uint64_t> wrong{0}, beyond{0}, hits{0};
-  const std::size_t each = options.operations / static_cast<std::size_t>(options.threads);
+  const std::size_t each =
+      options.operations.value_or(kOperations) / static_cast<std::size_t>(options.threads);
   OnThreads(options.threads, options.seed, [&](int, std::mt19937_64& random) {
     for (std::size_t i = 0; i < each; ++i) {
       const std::uint64_t number = random() % 3'000 + 1;
@@ -108,7 +111,8 @@ Result<StressReport> History(const StressOptions& options) {
   constexpr int kStepsEach = 8;
   constexpr std::size_t kKeys = 4;
   MemoryStore store({100'000, std::size_t{64} << 20});
-  const std::size_t rounds = options.operations / (kThreads * kStepsEach * 10);
+  const std::size_t rounds =
+      options.operations.value_or(kOperations) / (kThreads * kStepsEach * 10);
   std::atomic<std::uint64_t> next_value{1};
   std::size_t checked = 0, refused = 0;
   for (std::size_t round = 0; round < rounds; ++round) {
@@ -180,30 +184,48 @@ Result<StressReport> Fill(const StressOptions& options) {
   return report;
 }
 
-// The mixed load for as long as asked; memory must not creep.
+// Least squares: megabytes an hour.
+double SlopeOf(const std::vector<std::pair<double, double>>& samples) {
+  double hours = 0, megabytes = 0, together = 0, squares = 0;
+  for (const auto& [hour, mb] : samples) {
+    hours += hour;
+    megabytes += mb;
+    together += hour * mb;
+    squares += hour * hour;
+  }
+  const auto count = static_cast<double>(samples.size());
+  const double spread = squares - hours * hours / count;
+  return spread > 0 ? (together - hours * megabytes / count) / spread : 0;
+}
+
+// The mixed load, and two levels, for as long as asked; memory must not creep.
 Result<StressReport> Soak(const StressOptions& options) {
+  using Hours = std::chrono::duration<double, std::ratio<3600>>;
   auto report = Named("soak");
-  auto slice = options;
-  slice.operations = 200'000;
-  const auto end = Steady::now() + options.duration;
-  const auto warm = Steady::now() + options.duration / 5;
-  double at_warm = 0, rounds = 0;
-  Steady::time_point measured_from;
+  auto memory = options, levels = options;
+  memory.operations = 200'000;
+  levels.operations = 500;
+  const auto begin = Steady::now();
+  const auto end = begin + options.duration;
+  const auto warm = begin + options.duration / 5;
+  std::vector<std::pair<double, double>> samples;  // Hours, megabytes.
+  double rounds = 0;
   do {
-    auto mixed = Mixed(slice);
-    slice.seed++;
-    rounds++;
-    for (auto& problem : mixed->problems) report.problems.push_back(std::move(problem));
-    if (at_warm == 0 && Steady::now() >= warm) {
-      at_warm = ProcessMegabytes();
-      measured_from = Steady::now();
+    for (auto& part : {Mixed(memory), StressContract(levels)}) {
+      if (!part) return part;
+      report.problems.insert(report.problems.end(), part->problems.begin(), part->problems.end());
     }
-  } while (Steady::now() < end);
-  const std::chrono::duration<double, std::ratio<3600>> hours = Steady::now() - measured_from;
+    memory.seed++;
+    levels.seed++;
+    rounds++;
+    if (Steady::now() < warm) continue;
+    samples.emplace_back(Hours(Steady::now() - begin).count(), ProcessMegabytes());
+  } while (Steady::now() < end && report.problems.empty());
   report.figures["rounds"] = rounds;
   report.figures["rss_mb"] = ProcessMegabytes();
-  if (hours.count() > 0) {
-    report.figures["rss_mb_per_hour"] = (ProcessMegabytes() - at_warm) / hours.count();
+  if (!samples.empty()) {
+    report.figures["grown_mb"] = samples.back().second - samples.front().second;
+    report.figures["rss_mb_per_hour"] = SlopeOf(samples);
   }
   // In a short run a few pages weigh like a leak.
   if (options.duration >= std::chrono::minutes(10) && report.figures["rss_mb_per_hour"] > 1) {
@@ -217,9 +239,11 @@ constexpr StressSuite kSuites[] = {
     {"mixed", "get, set, erase, evict and sweep at once", Mixed},
     {"history", "what concurrent callers saw, explained by an order", History},
     {"fill", "far more than fits", Fill},
-    {"soak", "the mixed load for a long time", Soak},
+    {"soak", "both levels for a long time: does memory creep", Soak},
     {"chaos", "a second level that fails, dawdles and returns garbage", StressChaos},
-    {"contract", "memory alone and two levels, asked the same, answer the same", StressContract},
+    {"contract", "two second levels, asked the same, answer the same", StressContract},
+    {"timing", "how long a wrong key is looked at does not tell how much of it is right",
+     StressTiming},
     {"observers", "an observer that throws harms nobody", StressObservers},
 };
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,10 +22,11 @@ namespace spa {
 struct StressOptions {
   StressOptions() = default;
   int threads = 8;
-  std::size_t operations = 1'000'000;          // In all.
+  std::optional<std::size_t> operations;       // In all; nothing: as many as suit the suite.
   std::size_t tasks = 50'000;                  // Callers of single-key.
   std::size_t bytes = std::size_t{256} << 20;  // What `fill` puts in.
   std::chrono::seconds duration{10};           // Of soak.
+  std::string a = "none", b;  // Of contract: URLs of second levels; empty: a file of its own.
   std::uint64_t seed = 1;
 };
 

@@ -9,5 +9,7 @@ namespace spa {
 Result<StressReport> StressChaos(const StressOptions& options);
 Result<StressReport> StressContract(const StressOptions& options);
 Result<StressReport> StressObservers(const StressOptions& options);
+// timing_stress.cpp
+Result<StressReport> StressTiming(const StressOptions& options);
 
 }  // namespace spa

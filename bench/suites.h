@@ -26,7 +26,10 @@ BenchResults BenchSingleKey(const BenchOptions& options);
 BenchResults BenchDedup(const BenchOptions& options);
 // ratio_suites.cpp
 BenchResults BenchRatios(const BenchOptions& options);
+// error_suite.cpp
+BenchResults BenchErrors(const BenchOptions& options);
 // level_suites.cpp
+BenchResults BenchCallers(const BenchOptions& options);
 BenchResults BenchDisk(const BenchOptions& options);
 BenchResults BenchRedis(const BenchOptions& options);
 BenchResults BenchUpdate(const BenchOptions& options);

@@ -7,7 +7,17 @@ namespace {
 constexpr std::uint8_t kMostUses = 3;
 constexpr int kModerate = 6;           // Of a frequency's 15.
 constexpr std::uint32_t kOneIn = 128;  // Moderate losers that get in.
+constexpr std::string_view kPolicies[] = {"hybrid", "lru", "s3fifo"};
 }  // namespace
+
+std::string_view NameOf(EvictionPolicy policy) {
+  return kPolicies[static_cast<std::size_t>(policy)];
+}
+std::optional<EvictionPolicy> EvictionPolicyNamed(std::string_view name) {
+  const auto at = std::find(std::begin(kPolicies), std::end(kPolicies), name);
+  if (at == std::end(kPolicies)) return std::nullopt;
+  return static_cast<EvictionPolicy>(at - std::begin(kPolicies));
+}
 
 Eviction::Eviction(EvictionPolicy policy, std::size_t entries)
     : policy_(policy), sketch_(policy == EvictionPolicy::kHybrid ? entries : 0) {}

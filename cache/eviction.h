@@ -23,6 +23,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include "cache/fingerprint.h"
@@ -31,6 +33,8 @@
 namespace spa {
 
 enum class EvictionPolicy { kHybrid, kLru, kS3Fifo };
+std::string_view NameOf(EvictionPolicy policy);  // "hybrid", "lru", "s3fifo"
+std::optional<EvictionPolicy> EvictionPolicyNamed(std::string_view name);
 
 class Eviction {
  public:
