@@ -45,16 +45,47 @@ Status ReadList(const CacheCall& call, std::string_view option, std::vector<Numb
   return {};
 }
 
+Status ReadPolicies(const CacheCall& call, std::vector<EvictionPolicy>& into) {
+  if (!call.Has("policy")) return {};
+  into.clear();
+  for (const std::string& word : SplitWords(call.Text("policy"), ',')) {
+    const auto policy = EvictionPolicyNamed(word);
+    if (!policy) {
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("--policy: \"{}\" is none of hybrid, lru, s3fifo", word));
+    }
+    into.push_back(*policy);
+  }
+  return {};
+}
+
+// A second level that is to be measured is named on the command line: nobody wants thousands of
+// entries in the one that audits use.
+std::string SecondLevelOf(const CacheCall& call) {
+  const auto& keys = call.flags().keys;
+  const auto given = keys.find("cache.l2");
+  return given == keys.end() || given->second == "none" ? "" : given->second;
+}
+
 Result<BenchOptions> BenchOptionsOf(const CacheCall& call) {
   BenchOptions options;
   if (auto read = ReadList(call, "threads", options.threads); !read) return Fail(read.error());
   if (auto read = ReadList(call, "tasks", options.tasks); !read) return Fail(read.error());
+  if (auto read = ReadPolicies(call, options.policies); !read) return Fail(read.error());
   const auto operations = call.Number("ops", static_cast<long>(options.operations));
   const auto repeats = call.Number("repeats", options.repeats);
   const auto iterations = call.Number("iterations", options.iterations);
-  for (const auto* number : {&operations, &repeats, &iterations}) {
+  const auto concurrency = call.Number("concurrency", static_cast<long>(options.concurrency));
+  for (const auto* number : {&operations, &repeats, &iterations, &concurrency}) {
     if (!*number) return Fail(number->error());
   }
+  options.concurrency = static_cast<std::size_t>(*concurrency);
+  options.pipeline = call.Text("pipeline", "auto") == "auto";
+  options.against_plain_lru = call.Has("vs");
+  if (options.against_plain_lru && call.Text("vs") != "lru-mutex") {
+    return Fail(ErrorCode::kUsage, fmt::format("--vs \"{}\" is not lru-mutex", call.Text("vs")));
+  }
+  options.l2 = SecondLevelOf(call);
   options.operations = static_cast<std::size_t>(*operations);
   options.repeats = static_cast<int>(*repeats);
   options.iterations = static_cast<int>(*iterations);
@@ -119,18 +150,21 @@ Result<ExitCode> CacheStress(const CacheCall& call) {
   if (auto known = CheckSuite(suite, StressSuites()); !known) return Fail(known.error());
   StressOptions options;
   const auto threads = call.Number("threads", options.threads);
-  const auto operations = call.Number("ops", static_cast<long>(options.operations));
+  const auto operations = call.Number("ops", 1);
   const auto tasks = call.Number("tasks", static_cast<long>(options.tasks));
-  const auto bytes = call.Number("bytes", static_cast<long>(options.bytes));
-  for (const auto* number : {&threads, &operations, &tasks, &bytes}) {
+  for (const auto* number : {&threads, &operations, &tasks}) {
     if (!*number) return Fail(number->error());
   }
+  const auto bytes = call.Bytes("bytes", options.bytes);
+  if (!bytes) return Fail(bytes.error());
   const auto duration = call.Duration("duration", options.duration);
   if (!duration) return Fail(duration.error());
   options.threads = static_cast<int>(*threads);
-  options.operations = static_cast<std::size_t>(*operations);
+  if (call.Has("ops")) options.operations = static_cast<std::size_t>(*operations);
   options.tasks = static_cast<std::size_t>(*tasks);
-  options.bytes = static_cast<std::size_t>(*bytes);
+  options.bytes = *bytes;
+  options.a = call.Text("a", options.a);
+  options.b = call.Text("b");
   options.duration = std::chrono::ceil<std::chrono::seconds>(*duration);
   const auto report = RunStress(suite, options);
   if (!report) return Fail(report.error());

@@ -162,7 +162,7 @@ Result<ExitCode> CachePolicyVerb(const CacheCall& call) {
 Result<ExitCode> CachePolicyExplain(const CacheCall& call) {
   const auto kind = KindTyped(call.Text("kind", "unnamed"));
   if (!kind) return Fail(kind.error());
-  const auto bytes = call.Number("bytes", 0, 0);
+  const auto bytes = call.Bytes("bytes", 0);
   if (!bytes) return Fail(bytes.error());
   const CachePolicy& policy = PolicyOf(*kind);
   const std::string wanted = call.Text("outcome", "good");
@@ -182,7 +182,7 @@ Result<ExitCode> CachePolicyExplain(const CacheCall& call) {
                 "give good, stable, unhealthy, or a code or status that `sharepoint-audit cache "
                 "error-policy` lists");
   }
-  const auto size = static_cast<std::size_t>(*bytes);
+  const auto size = *bytes;
   const auto from = static_cast<std::size_t>(call.config().cache.compression_threshold);
   const PolicyExplanation explained = Explain(policy, *outcome, size, from);
   answer["ttl"] = explained.fresh.count();

@@ -25,7 +25,7 @@ constexpr CacheOption kOptions[] = {
     {"level",      "--level",      "l1|l2",    "Look into this level alone"},
     {"selftest",   "--selftest",   "",         "Compare with the known results, and say them"},
     {"outcome",    "--outcome",    "TEXT",     "What came out: good, stable, unhealthy, a code like itemNotFound, or a status"},
-    {"bytes",      "--bytes",      "N",        "Size of the value"},
+    {"bytes",      "--bytes",      "N",        "How much; also as 64M or 10G"},
     {"jwt",        "--jwt",        "FILE",     "File with the token"},
     {"jti",        "--jti",        "ID",       "The token's claim jti (or uti)"},
     {"ttl",        "--ttl",        "DURATION", "How long it is kept, instead of the kind's time"},
@@ -63,6 +63,12 @@ constexpr CacheOption kOptions[] = {
     {"iterations", "--iterations", "N",        "Of suites that wait for something"},
     {"trace",      "--trace",      "FILE",     "Replay this instead of a trace made for the suite"},
     {"duration",   "--duration",   "DURATION", "Of suites that take their time"},
+    {"policy",     "--policy",     "NAME,...", "Which to evict by: hybrid, lru, s3fifo"},
+    {"vs",         "--vs",         "lru-mutex", "Also the same of a plain list under one lock"},
+    {"concurrency", "--concurrency", "N",      "Callers at once, of basic, disk and redis"},
+    {"pipeline",   "--pipeline",   "auto|off", "off: callers of Redis wait for each other"},
+    {"a",          "--a",          "URL",      "Of contract: the one second level; default: none"},
+    {"b",          "--b",          "URL",      "Of contract: the other; default: a file that goes away"},
     {"capacity",   "--capacity",   "",         "Also the hit ratio that each size would have had"},
     {"nodes",      "--nodes",      "A,B*2,...", "Nodes of the ring, with a weight where it is not 1"},
     // clang-format on
@@ -126,9 +132,9 @@ constexpr CacheVerb kVerbs[] = {
      "Say what becomes of one answer: how long it is kept, where and in which form",
      "policy explain --kind group_members --bytes 4000", CachePolicyExplain},
     {"error-policy", "", "json", "List how long each failure is remembered", "error-policy", CacheErrorPolicy},
-    {"bench", "[SUITE...]", "baseline warn fail report threads tasks ops repeats iterations trace json",
-     "Measure the cache; without a suite: say which there are", "bench key --ops 1000", CacheBench},
-    {"stress", "[SUITE]", "threads tasks ops bytes duration json",
+    {"bench", "[SUITE...]", "baseline warn fail report threads tasks ops repeats iterations trace policy vs concurrency pipeline json",
+     "Measure the cache, with a second level where --l2 names one; without a suite: say which there are", "bench key --ops 1000", CacheBench},
+    {"stress", "[SUITE]", "threads tasks ops bytes duration a b json",
      "Put the cache under load that should break it", "stress single-key --tasks 1000", CacheStress},
     {"advise", "", "capacity json", "Suggest sizes and times from what was counted", "advise --capacity", CacheAdvise},
     {"token", "", "", "Tokens and the cache", "", nullptr},
@@ -209,6 +215,24 @@ Result<long> CacheCall::Number(std::string_view option, long otherwise, long lea
                                                CacheOptionOf(option).flag, text, least));
   }
   return number;
+}
+
+Result<std::size_t> CacheCall::Bytes(std::string_view option, std::size_t otherwise) const {
+  if (!Has(option)) return otherwise;
+  const std::string text = Text(option);
+  std::size_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  constexpr std::string_view kUnits = "KMG";
+  const std::size_t step = unit.size() == 1 ? kUnits.find(unit[0]) : std::string_view::npos;
+  if (read.ec != std::errc() || number >> 32 != 0 ||
+      (!unit.empty() && step == std::string_view::npos)) {
+    return Fail(ErrorCode::kUsage,
+                fmt::format("{} \"{}\" is no number of bytes", CacheOptionOf(option).flag, text),
+                "give a whole number, also with K, M or G, like 64M");
+  }
+  return unit.empty() ? number : number << (10 * (step + 1));
 }
 
 Result<std::chrono::milliseconds> CacheCall::Duration(std::string_view option,

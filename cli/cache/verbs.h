@@ -46,6 +46,8 @@ class CacheCall {
   std::string Text(std::string_view option, std::string_view otherwise = {}) const;
   const std::vector<std::string>& All(std::string_view option) const;
   Result<long> Number(std::string_view option, long otherwise, long least = 1) const;
+  // "4000", "64K", "64M", "10G".
+  Result<std::size_t> Bytes(std::string_view option, std::size_t otherwise) const;
   // "60" (seconds), "100ms", "90s", "15m", "2h", "7d".
   Result<std::chrono::milliseconds> Duration(std::string_view option,
                                              std::chrono::milliseconds otherwise) const;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <unordered_map>
 
-#include "tests/cache/allocations.h"
+#include "bench/allocations.h"
 #include "tests/cache/cache_testing.h"
 #include "tests/catch.h"
 

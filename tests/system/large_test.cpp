@@ -38,6 +38,31 @@ TEST_CASE("A large audit asks hardly more than the cheapest one would", "[large]
   CheckEqual(tenant.CompareItems());
 }
 
+TEST_CASE("Ten times the tenant takes ten times the requests and no more",
+          "[large][cache][S3-118][S3-124]") {
+  // Requests and memory do not depend on the machine; seconds do, and are left out.
+  struct Cost {
+    double items, requests, of_floor, megabytes;
+  };
+  const auto cost_of = [](const std::string& sites, const std::string& items) {
+    Tenant tenant(Large("medium", kSecret, {"sites=" + sites, "items=" + items}));
+    const auto summary = tenant.Summary();
+    const double requests = summary["api"]["graph_requests"];
+    WARN(sites << " sites: " << summary["objects"]["files"] << " files, " << requests
+               << " requests, " << summary["duration_seconds"] << " s");
+    return Cost{summary["objects"]["files"], requests,
+                requests / static_cast<double>(tenant.server().floor().requests),
+                summary["peak_rss_bytes"].get<double>() / 1e6};
+  };
+
+  const Cost load = cost_of("500", "50000"), tenfold = cost_of("5000", "500000");
+
+  CHECK(tenfold.items == Approx(10 * load.items).epsilon(0.01));
+  CHECK(tenfold.requests / tenfold.items == Approx(load.requests / load.items).epsilon(0.1));
+  CHECK(tenfold.of_floor < 1.15);
+  CHECK(tenfold.megabytes < 512);
+}
+
 TEST_CASE("Memory does not grow with the number of items", "[large][S4-28]") {
   const auto peak = [](const std::string& preset, Words set) {
     const Tenant tenant(Large(preset, kCertificate, std::move(set)));
