@@ -227,9 +227,8 @@ std::optional<StorePut> KindCache::Sealed(const CacheKey& key, const Entry& entr
 
 // What lies in the second level as an entry. Nothing where it cannot be read, has expired, or its
 // tag was erased.
-KindCache::Read KindCache::OpenStored(const CacheKey& key, std::string_view bytes, CacheTime now) {
+KindCache::Read KindCache::Judge(const CacheKey& key, Opened opened, CacheTime now) {
   Read read;
-  auto opened = OpenEnvelope(bytes, key.text(), parts_.seal);
   if (!opened.envelope) {
     tally_.Count<&KindStats::decode_errors>();
     read.newer = opened.problem == OpenProblem::kVersion;
@@ -266,16 +265,14 @@ KindCache::Read KindCache::OpenStored(const CacheKey& key, std::string_view byte
   return read;
 }
 
-Task<void> KindCache::LearnTags(std::string_view key, std::string_view bytes) {
-  // Only its tags are wanted; what it is worth is looked at after they are known.
-  auto opened = OpenEnvelope(bytes, key, parts_.seal);
-  if (!opened.envelope || opened.envelope->tags.empty()) co_return;
-  co_await parts_.l2->LearnStamps(std::move(opened.envelope->tags));
-}
-
 Task<KindCache::Read> KindCache::ReadStored(CacheKey key, std::string bytes) {
-  co_await LearnTags(key.text(), bytes);
-  co_return OpenStored(key, bytes, parts_.clock());
+  Opened opened = OpenEnvelope(bytes, key.text(), parts_.seal);
+  // What it is worth is looked at after its tags are known.
+  if (opened.envelope && !opened.envelope->tags.empty()) {
+    std::vector<Tag> tags = opened.envelope->tags;
+    co_await parts_.l2->LearnStamps(std::move(tags));
+  }
+  co_return Judge(key, std::move(opened), parts_.clock());
 }
 
 // Puts an entry into memory, where it belongs there.

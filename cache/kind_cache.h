@@ -236,8 +236,7 @@ class KindCache {
   std::shared_ptr<Entry> NewEntry(const CacheKey& key, Value value, const WriteOptions& options);
   void MarkShared(Entry& entry, std::uint64_t fence);
   std::optional<StorePut> Sealed(const CacheKey& key, const Entry& entry);
-  Read OpenStored(const CacheKey& key, std::string_view bytes, CacheTime now);
-  Task<void> LearnTags(std::string_view key, std::string_view bytes);
+  Read Judge(const CacheKey& key, Opened opened, CacheTime now);
   Task<Read> ReadStored(CacheKey key, std::string bytes);
   void Keep(const CacheKey& key, const Entry& entry);
   void CountStoreError(const Error& error);
