@@ -240,9 +240,9 @@ TEST_CASE("The library's own grants are told as its root where the spec says so"
 }
 
 TEST_CASE("Following delta leads where a fresh enumeration does, whatever the shape of its pages") {
-  for (const char* wire :
-       {"wire.delta_page=200", "wire.delta_page=3", "wire.empty_page_rate=0.5",
-        "wire.empty_last_page=true", "wire.duplicate_rate=0.5", "wire.repeat_ancestors=false"}) {
+  for (const char* wire : {"wire.delta_page=200", "wire.delta_page=3", "wire.empty_page_rate=0.5",
+                           "wire.empty_last_page=true", "wire.duplicate_rate=0.5",
+                           "wire.repeat_ancestors=false", "wire.deleted_subtree=folder"}) {
     INFO(wire);
     SimulatorClient client(SmallSpec({"items=1500", wire}));
     std::map<std::string, Mirror> mirrors;

@@ -54,6 +54,7 @@ class Mirror {
       }
       REQUIRE(page.contains("@odata.nextLink") != page.contains("@odata.deltaLink"));
       if (page.contains("@odata.deltaLink")) {
+        DropOrphans();
         link_ = page.at("@odata.deltaLink");
         return told;
       }
@@ -67,6 +68,17 @@ class Mirror {
   const std::string& link() const { return link_; }
 
  private:
+  // What lay in a folder that is gone may not be told one by one (wire.deleted_subtree).
+  void DropOrphans() {
+    const auto orphan = [this](const auto& entry) {
+      const nlohmann::json& item = entry.second;
+      return !item.contains("root") &&
+             !items.contains(item.at("parentReference").at("id").template get<std::string>());
+    };
+    while (std::erase_if(items, orphan) > 0) {
+    }
+  }
+
   SimulatorClient& client_;
   std::string drive_, prefer_, link_;
 };
