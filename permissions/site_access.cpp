@@ -100,23 +100,25 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
   auto groups = co_await groups_.GetOrLoad(key, std::move(load));
   if (!groups) co_return Fail(std::move(groups.error()));
   if (groups->stale) co_await store_.PutStale(oid, site.web_url, groups->age);
-  const bool first = entered_.insert(collection).second;
+  // A false one costs a second look at its drive; a missed one could hide a scope.
   for (const SiteGroupMembers& group : *groups->value) {
-    // A false one costs a second look at its drive; a missed one could hide a scope.
-    const auto link = ParseLinkGroup(group.title);
-    if (link) facts.linked_items.push_back(link->item_unique_id);
-    if (!first) continue;
-    GroupRef ref;
-    ref.kind = GroupRef::Kind::kSiteGroup;
-    ref.id = group.id;
-    ref.site_id = collection;
-    const std::string link_id = link ? link->link_id : "";
-    co_await store_.Do([&](AuditStore& store) {
-      return store.PutMembers(ref, group.members.Unpack(), link_id);
-    });
+    if (const auto link = ParseLinkGroup(group.title))
+      facts.linked_items.push_back(link->item_unique_id);
   }
-  if (first && !groups->stale) {
-    co_await store_.Do([&](AuditStore& store) { return store.SettleSiteGroups(collection); });
+  if (entered_.insert(collection).second) {
+    co_await store_.Do([&](AuditStore& store) -> Status {
+      for (const SiteGroupMembers& group : *groups->value) {
+        GroupRef ref;
+        ref.kind = GroupRef::Kind::kSiteGroup;
+        ref.id = group.id;
+        ref.site_id = collection;
+        const auto link = ParseLinkGroup(group.title);
+        const auto put =
+            store.PutMembers(ref, group.members.Unpack(), link ? link->link_id : std::string());
+        if (!put) return put;
+      }
+      return groups->stale ? Status() : store.SettleSiteGroups(collection);
+    });
   }
   facts.links_known = true;
   co_return Result<void>();

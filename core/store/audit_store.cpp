@@ -11,6 +11,7 @@ namespace {
 
 // What a process that dies may lose of the answers that no checkpoint covers.
 constexpr auto kLongestTransaction = std::chrono::milliseconds(500);
+constexpr auto kHeartbeat = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -50,11 +51,12 @@ SqliteStore::~SqliteStore() {
 Status SqliteStore::Commit() {
   if (broken_) return Fail(*broken_);
   if (!db_->InTransaction()) return {};
-  if (run_ != 0) {
+  committed_ = SteadyClock::now();
+  if (run_ != 0 && committed_ - heartbeat_ > kHeartbeat) {
     db_->Get("UPDATE run SET heartbeat = unixepoch() WHERE number = ?").Bind(run_).Run();
+    heartbeat_ = committed_;
   }
   db_->Exec("COMMIT");
-  committed_ = SteadyClock::now();
   return EndWrite("committing to the audit database");
 }
 

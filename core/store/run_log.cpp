@@ -136,7 +136,7 @@ Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request
     (void)FinishRun("failed", "");
     return Fail(attached.error());
   }
-  committed_ = SteadyClock::now();
+  committed_ = heartbeat_ = SteadyClock::now();
   return run;
 }
 

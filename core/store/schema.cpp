@@ -194,6 +194,7 @@ ALTER TABLE container ADD COLUMN listed_run INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE scope ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE group_info ADD COLUMN link_id TEXT;
 CREATE INDEX acl_link ON acl_grant(lower(grant_id)) WHERE principal_type = 'link';
+CREATE INDEX group_of_site ON group_info(site_id) WHERE to_run IS NULL AND site_id IS NOT NULL;
 CREATE TABLE confirmed(
   container INTEGER NOT NULL, from_run INTEGER NOT NULL, to_run INTEGER NOT NULL,
   PRIMARY KEY(container, from_run)) WITHOUT ROWID;

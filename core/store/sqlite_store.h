@@ -129,7 +129,8 @@ class SqliteStore final : public AuditStore {
   RunNo run_ = 0;         // 0: none begun.
   RunNo fresh_from_ = 0;  // The first run whose reads an incremental one still takes.
   bool incremental_ = false;
-  SteadyClock::time_point committed_;  // The last time; old transactions end by themselves.
+  // When last; old transactions end by themselves.
+  SteadyClock::time_point committed_, heartbeat_;
   std::optional<Error> broken_;
   std::unordered_map<Oid, Stage> stages_;
 };
