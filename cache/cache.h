@@ -145,8 +145,10 @@ class Cache {
   static const ValueCodec* ErasedCodec() {
     if constexpr (Encodable<T>) {
       static constexpr ValueCodec codec = {
-          [](const void* value) -> std::string {
-            return Codec<T>::Encode(*static_cast<const T*>(value));
+          [](const void* value, [[maybe_unused]] ValueFormat format) -> std::string {
+            const T& typed = *static_cast<const T*>(value);
+            if constexpr (HasFormats<T>) return Codec<T>::Encode(typed, format);
+            return Codec<T>::Encode(typed);
           },
           [](std::string_view bytes) -> std::pair<std::shared_ptr<const void>, std::size_t> {
             std::optional<T> value = Codec<T>::Decode(bytes);

@@ -58,6 +58,7 @@ CacheManager::CacheManager(Options options)
   parts_.load_timeout = options_.load_timeout;
   parts_.load_cap = options_.load_cap;
   parts_.seal = options_.seal;
+  parts_.format = options_.format;
   options_.enabled = options_.enabled && options_.mode != CacheMode::kOff;
 }
 
@@ -106,12 +107,11 @@ KindCache& CacheManager::KindOf(CacheKind kind, std::type_index type, const Valu
   auto& slot = opened_.at(static_cast<std::size_t>(kind));
   Opened* opened = slot.load();
   if (!opened) {
-    CachePolicy policy = PolicyOf(kind);
     PolicyOverride change;
     if (const auto at = options_.overrides.find(kind); at != options_.overrides.end()) {
       change = at->second;
     }
-    if (change.ttl) policy.fresh = *change.ttl;
+    CachePolicy policy = PolicyOf(kind).With(change);
     std::optional<MemoryStore::Limits> limits;
     if (options_.enabled && change.enabled.value_or(true)) {
       const auto share = static_cast<std::size_t>(policy.byte_percent);
@@ -402,6 +402,7 @@ std::size_t CacheManager::EvictSome(std::size_t count) {
     MemoryStore& memory = *cache->memory();
     const std::size_t share = (count * memory.entries() + all - 1) / std::max<std::size_t>(all, 1);
     evicted += memory.EvictSome(std::min(share, count - std::min(count, evicted)));
+    cache->TellEvictions();
   }
   return evicted;
 }
@@ -410,6 +411,7 @@ CacheStats CacheManager::Stats() const {
   CacheStats stats;
   stats.enabled = options_.enabled;
   stats.mode = NameOf(options_.mode);
+  stats.uptime = std::chrono::steady_clock::now() - began_;
   stats.total.kind = "total";
   for (const auto& slot : opened_) {
     const Opened* opened = slot.load();

@@ -57,6 +57,7 @@ class CacheManager {
     StoreOptions store{};
     StoreSecurity security{};
     SealOptions seal{};
+    ValueFormat format = ValueFormat::kJson;  // Of values in the second level.
     std::chrono::seconds l1_ttl{300};  // What the second level has, too, is looked up there again
                                        // after so long, unless the store tells of changes.
     double verify_share = 0;           // That share of hits is loaded again and compared.
@@ -136,6 +137,7 @@ class CacheManager {
   CacheParts parts_;
   mutable std::mutex mutex_;  // Of opening a kind.
   std::array<std::atomic<Opened*>, kCacheKinds> opened_{};
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   CacheStats handed_over_;  // What the store's counters have of ours.
 };
 

@@ -42,6 +42,13 @@ std::optional<CacheKind> KindNamed(std::string_view name) {
   return std::nullopt;
 }
 
+CachePolicy CachePolicy::With(const PolicyOverride& change) const {
+  CachePolicy policy = *this;
+  if (change.ttl) policy.fresh = *change.ttl;
+  if (change.entries) policy.entries = static_cast<int>(*change.entries);
+  return policy;
+}
+
 std::chrono::seconds CachePolicy::Ttl(Outcome outcome, std::optional<CacheTime> ends,
                                       CacheTime now) const {
   std::chrono::seconds ttl = fresh;

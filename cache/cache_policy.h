@@ -76,6 +76,9 @@ struct CachePolicy {
   std::chrono::seconds fresh_stable{0}, fresh_unhealthy{0};
   std::chrono::seconds margin{0};  // That long before its own end a value is no longer served.
 
+  // The row as a configuration changes it; bytes and `enabled` are no part of a row.
+  CachePolicy With(const PolicyOverride& change) const;
+
   // How long a value is fresh: the row's time, or less where it has an end of its own (a token).
   // Never below 0, also where clocks disagree.
   std::chrono::seconds Ttl(Outcome outcome, std::optional<CacheTime> ends, CacheTime now) const;

@@ -28,20 +28,6 @@ Json KindJson(const KindStats& stats) {
   return json;
 }
 
-// What failed, where: {"kind", "operation", "count"}.
-Json ErrorsJson(const CacheStats& stats) {
-  Json errors = Json::array();
-  for (const KindStats& kind : stats.kinds) {
-    for (const auto& [operation, count] :
-         {std::pair("load", kind.load_errors), std::pair("second_level", kind.l2_errors),
-          std::pair("decode", kind.decode_errors)}) {
-      if (count == 0) continue;
-      errors.push_back({{"kind", kind.kind}, {"operation", operation}, {"count", count}});
-    }
-  }
-  return errors;
-}
-
 Json SecondLevelJson(const CacheReport& report) {
   const SecondLevelStats& l2 = report.stats.l2;
   Json json;
@@ -80,6 +66,28 @@ NodeSums SumOf(const std::optional<StoreInfo>& store) {
   }
   return sum;
 }
+
+Json RedisJson(const StoreInfo& store, const NodeSums& sums) {
+  std::map<std::string, LatencyHistogram::Snapshot> commands;
+  Json breakers = Json::object();
+  for (const StoreNode& node : store.nodes) {
+    for (const auto& [name, took] : node.commands) commands[name] += took;
+    breakers[node.name] = NameOf(node.health.state);
+  }
+  Json by_command = Json::object();
+  for (const auto& [name, took] : commands) {
+    by_command[name] = {{"count", took.count()},
+                        {"p50_us", took.Quantile(0.5).count() / 1000},
+                        {"p99_us", took.Quantile(0.99).count() / 1000},
+                        {"max_us", took.max().count() / 1000}};
+  }
+  return {{"ops", sums.operations},         {"errors", sums.errors},
+          {"reconnects", sums.reconnects},  {"bytes_in", sums.bytes_in},
+          {"bytes_out", sums.bytes_out},    {"version", store.version},
+          {"breaker", std::move(breakers)}, {"commands", std::move(by_command)}};
+}
+
+bool IsUp(const StoreNode& node) { return node.up; }
 
 bool IsRedis(const CacheReport& report) {
   return report.store && report.store->kind.starts_with("redis");
@@ -126,6 +134,7 @@ Json ToJson(const StoreNode& node) {
   const Health& health = node.health;
   Json json;
   json["name"] = node.name;
+  json["up"] = node.up;
   json["state"] = NameOf(health.state);
   json["since"] = Moment(health.since);
   json["latency_p50_us"] = health.p50.count();
@@ -177,6 +186,7 @@ Json StatsJson(const CacheReport& report) {
                      {"active", total.flights_active}};
   json["concurrency"] = {
       {"in_flight", total.flights_active},
+      {"shard_waits", total.shard_waits},
       {"joined_ratio", Share(total.flights_joined, total.flights_started + total.flights_joined)},
       {"lease_waits", total.lease_waits}};
   json["verify"] = {{"checked", total.verify_checked}, {"mismatch", total.verify_mismatch}};
@@ -195,18 +205,15 @@ Json StatsJson(const CacheReport& report) {
                           {"by_tag", total.tag_evictions},
                           {"fenced_off", total.fenced_off},
                           {"changes_heard", stats.l2.changes}};
-  json["ops"] = {{"get", {{"l1", total.l1_hits}, {"l2", total.l2_hits}, {"load", total.loads}}},
-                 {"set", {{"l1", total.sets}, {"l2", total.l2_writes}}},
-                 {"delete", {{"all", total.deletes}}}};
-  json["errors"] = ErrorsJson(stats);
+  json["uptime_seconds"] = stats.uptime.count();
+  json["ops"] = Json(OperationsJson(stats));
+  json["errors"] = Json(FailuresJson(stats));
   json["nodes"] = Json::array();
   if (report.store) {
     for (const StoreNode& node : report.store->nodes) json["nodes"].push_back(ToJson(node));
   }
   if (IsRedis(report)) {
-    json["redis"] = {{"ops", sums.operations},        {"errors", sums.errors},
-                     {"reconnects", sums.reconnects}, {"bytes_in", sums.bytes_in},
-                     {"bytes_out", sums.bytes_out},   {"version", report.store->version}};
+    json["redis"] = RedisJson(*report.store, sums);
   }
   json["caches"] = Json::object();
   for (const KindStats& kind : stats.kinds) json["caches"][std::string(kind.kind)] = KindJson(kind);
@@ -220,7 +227,7 @@ Json HealthJson(const CacheReport& report) {
   Json providers = Json::array();
   if (report.store) {
     for (const StoreNode& node : report.store->nodes) {
-      if (node.health.state != GateState::kClosed) ill = true;
+      if (!node.up || node.health.state != GateState::kClosed) ill = true;
       providers.push_back(ToJson(node));
     }
   }
@@ -230,7 +237,9 @@ Json HealthJson(const CacheReport& report) {
   json["l2"] = {{"url", l2.url},
                 {"reachable", wanted && report.store.has_value()},
                 {"watching", l2.watching}};
-  json["redis"] = {{"available", IsRedis(report)}};
+  const bool redis =
+      IsRedis(report) && std::any_of(report.store->nodes.begin(), report.store->nodes.end(), IsUp);
+  json["redis"] = {{"available", redis}};
   json["nodes"] = providers;
   json["providers"] = std::move(providers);
   return json;

@@ -1,9 +1,23 @@
 #include "cache/cache_stats.h"
 
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <tuple>
 
 namespace spa {
 namespace {
+
+// In the order of ErrorCode.
+constexpr std::string_view kFailureNames[] = {
+    "usage",     "auth",      "unreachable", "untrusted", "throttled",
+    "not_found", "forbidden", "locked",      "gone",      "unsupported",
+    "refused",   "malformed", "storage",     "busy",      "internal"};
+static_assert(std::size(kFailureNames) == std::tuple_size_v<FailureCounts>);
+
+std::uint64_t SumOf(const FailureCounts& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
 
 nlohmann::json ToJson(const LatencyHistogram::Snapshot& took) {
   return {{"count", took.count()},
@@ -15,6 +29,19 @@ nlohmann::json ToJson(const LatencyHistogram::Snapshot& took) {
 }
 
 }  // namespace
+
+std::string_view FailureName(std::size_t code) { return kFailureNames[code]; }
+
+std::string_view SecondLevelStats::store() const {
+  return std::string_view(url).substr(0, url.find(':'));
+}
+
+StoreCallStats& StoreCallStats::operator+=(const StoreCallStats& other) {
+  count += other.count;
+  for (std::size_t i = 0; i < failures.size(); ++i) failures[i] += other.failures[i];
+  took += other.took;
+  return *this;
+}
 
 double KindStats::speedup() const {
   const auto& hit = hit_l1.count() > 0 ? hit_l1 : hit_l2;
@@ -28,6 +55,7 @@ KindStats& KindStats::operator+=(const KindStats& other) {
   hit_l1 += other.hit_l1;
   hit_l2 += other.hit_l2;
   load += other.load;
+  for (std::size_t i = 0; i < load_failures.size(); ++i) load_failures[i] += other.load_failures[i];
   return *this;
 }
 
@@ -51,6 +79,12 @@ CacheStats& CacheStats::operator+=(const CacheStats& other) {
   l2.waiting += other.l2.waiting;
   l2.changes += other.l2.changes;
   l2.took += other.l2.took;
+  l2.calls.resize(std::max(l2.calls.size(), other.l2.calls.size()));
+  for (std::size_t i = 0; i < other.l2.calls.size(); ++i) {
+    l2.calls[i].operation = other.l2.calls[i].operation;
+    l2.calls[i] += other.l2.calls[i];
+  }
+  uptime = std::max(uptime, other.uptime);
   keys_made += other.keys_made;
   keys_hashed += other.keys_hashed;
   key_took += other.key_took;
@@ -71,6 +105,53 @@ nlohmann::json ToJson(const KindStats& stats) {
                         {"hit_l2", ToJson(stats.hit_l2)},
                         {"load", ToJson(stats.load)}};
   return json;
+}
+
+nlohmann::json OperationsJson(const CacheStats& stats) {
+  nlohmann::json operations = nlohmann::json::object();
+  const auto put = [&](std::string_view operation, std::string_view store, std::uint64_t count) {
+    const double seconds = stats.uptime.count();
+    operations[std::string(operation)][std::string(store)] = {
+        {"count", count}, {"rate", seconds > 0 ? static_cast<double>(count) / seconds : 0.0}};
+  };
+  const KindStats& total = stats.total;
+  put("get", "memory", total.lookups);
+  put("get", "loader", total.loads);
+  put("set", "memory", total.sets);
+  put("delete", "memory", total.deletes);
+  put("evict", "memory", total.evictions);
+  for (const StoreCallStats& call : stats.l2.calls) {
+    put(call.operation, stats.l2.store(), call.count);
+  }
+  return operations;
+}
+
+nlohmann::json FailuresJson(const CacheStats& stats) {
+  nlohmann::json failures = nlohmann::json::array();
+  const auto put = [&](std::string_view store, std::string_view operation, std::string_view type,
+                       std::uint64_t count, std::string_view kind = {}) {
+    if (count == 0) return;
+    failures.push_back(
+        {{"store", store}, {"operation", operation}, {"type", type}, {"count", count}});
+    if (!kind.empty()) failures.back()["kind"] = kind;
+  };
+  for (const KindStats& kind : stats.kinds) {
+    for (std::size_t i = 0; i < kind.load_failures.size(); ++i) {
+      put("loader", "load", FailureName(i), kind.load_failures[i], kind.kind);
+    }
+    // Other processes leave their sums behind, not what they are of.
+    const std::uint64_t known = SumOf(kind.load_failures);
+    put("loader", "load", "unknown", kind.load_errors - std::min(known, kind.load_errors),
+        kind.kind);
+    put("second_level", "any", "any", kind.l2_errors, kind.kind);
+    put("second_level", "decode", "malformed", kind.decode_errors, kind.kind);
+  }
+  for (const StoreCallStats& call : stats.l2.calls) {
+    for (std::size_t i = 0; i < call.failures.size(); ++i) {
+      put(stats.l2.store(), call.operation, FailureName(i), call.failures[i]);
+    }
+  }
+  return failures;
 }
 
 nlohmann::json ToJson(const CacheStats& stats) {
@@ -95,6 +176,9 @@ nlohmann::json ToJson(const CacheStats& stats) {
             {"waiting", l2.waiting},
             {"changes", l2.changes},
             {"latency_ns", ToJson(l2.took)}}},
+          {"operations", OperationsJson(stats)},
+          {"failures", FailuresJson(stats)},
+          {"uptime_seconds", stats.uptime.count()},
           {"keygen",
            {{"count", stats.keys_made},
             {"hashed", stats.keys_hashed},

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +17,13 @@
 #include <vector>
 
 #include "core/latency_histogram.h"
+#include "core/result.h"
 
 namespace spa {
+
+// How often each sort of failure came, by the place of its code.
+using FailureCounts = std::array<std::uint64_t, static_cast<std::size_t>(ErrorCode::kInternal) + 1>;
+std::string_view FailureName(std::size_t code);  // "unreachable"
 
 // lookups == l1_hits + l2_hits + coalesced + misses, always. Without a cache all four stay 0.
 struct KindStats {
@@ -51,6 +57,7 @@ struct KindStats {
   std::uint64_t flights_started = 0, flights_joined = 0;
   std::uint64_t flights_cancelled = 0;  // By the last caller's leaving.
   std::uint64_t flights_failed = 0;     // Ended by an exception.
+  std::uint64_t shard_waits = 0;        // For a lock of memory or flights that somebody else had.
   std::uint64_t flights_active = 0;     // Now.
   std::uint64_t entries = 0;            // Now in memory.
   std::uint64_t bytes = 0;
@@ -58,6 +65,7 @@ struct KindStats {
   std::chrono::seconds oldest_hit{0};  // The greatest age ever served.
   LatencyHistogram::Snapshot hit_l1;   // Of GetOrLoad; a Peek is not timed.
   LatencyHistogram::Snapshot hit_l2, load;
+  FailureCounts load_failures{};  // Of this process's load_errors.
 
   std::uint64_t hits() const { return l1_hits + l2_hits + coalesced; }
   double hit_rate() const { return Rate(hits(), lookups); }  // 0 to 1; 0 before the first lookup.
@@ -121,6 +129,7 @@ inline constexpr KindCounter kCounters[] = {
     {"flights_joined",    &KindStats::flights_joined,    true,  "Callers that joined one"},
     {"flights_cancelled", &KindStats::flights_cancelled, true,  "Loads whose callers all left"},
     {"flights_failed",    &KindStats::flights_failed,    true,  "Loads ended by an exception"},
+    {"shard_waits",       &KindStats::shard_waits,       true,  "Waits for a lock that another thread had"},
     {"flights_active",    &KindStats::flights_active,    false, "Loads under way"},
     {"entries",           &KindStats::entries,           false, "Entries in memory"},
     {"bytes",             &KindStats::bytes,             false, "Bytes in memory"},
@@ -137,6 +146,16 @@ constexpr std::size_t CounterOf(std::uint64_t KindStats::*value) {
   return at;
 }
 
+// One operation of a store, as this process called it.
+struct StoreCallStats {
+  std::string_view operation;  // "get", "put", "acquire", …
+  std::uint64_t count = 0;
+  FailureCounts failures{};
+  LatencyHistogram::Snapshot took;
+
+  StoreCallStats& operator+=(const StoreCallStats& other);
+};
+
 // How the way to the second level is.
 struct SecondLevelStats {
   std::string url;  // Without secrets; empty: there is none.
@@ -149,6 +168,9 @@ struct SecondLevelStats {
   std::uint64_t waiting = 0;   // Now in the queue.
   std::uint64_t changes = 0;   // Heard of from others.
   LatencyHistogram::Snapshot took;
+  std::vector<StoreCallStats> calls;  // By operation; each has its row.
+
+  std::string_view store() const;  // "redis", "disk": the scheme of `url`; empty: there is none.
 };
 
 struct CacheStats {
@@ -157,12 +179,19 @@ struct CacheStats {
   std::vector<KindStats> kinds;  // Those in use, in the order of CacheKind.
   KindStats total;
   SecondLevelStats l2;
+  std::chrono::duration<double> uptime{0};  // Of this process's cache: what rates are over.
   std::uint64_t keys_made = 0, keys_hashed = 0;
   LatencyHistogram::Snapshot key_took;
   std::uint64_t observer_errors = 0;  // Exceptions that observers threw.
 
   CacheStats& operator+=(const CacheStats& other);
 };
+
+// What is done to each store, and how often a second: {operation: {store: {count, rate}}}. The rate
+// is over the uptime of this process, and so are the counts of a store's own operations.
+nlohmann::json OperationsJson(const CacheStats& stats);
+// What failed: [{store, operation, type, count}], with the kind where it is known.
+nlohmann::json FailuresJson(const CacheStats& stats);
 
 // The one shape in which statistics leave the program: `cache stats --json`, HTTP, Prometheus.
 // Every kind has the same fields. Times in nanoseconds.

@@ -10,6 +10,10 @@
 //   };
 //
 // Strings are themselves; so whoever opens a kind as strings sees the bytes as they are.
+//
+// A type may offer several forms (cache/json_codec.h does for all that use it): its Encode takes a
+// ValueFormat besides. Decode reads every form, whichever was chosen, so that processes with
+// different settings share a store.
 #pragma once
 
 #include <concepts>
@@ -19,6 +23,12 @@
 #include <string_view>
 
 namespace spa {
+
+enum class ValueFormat {
+  kJson,  // Text, to be read by people.
+  kMessagePack,
+  kBinary,  // CBOR.
+};
 
 template <class T>
 struct Codec;
@@ -33,6 +43,11 @@ template <class T>
 concept Encodable = requires(const T& value, std::string_view bytes) {
   { Codec<T>::Encode(value) } -> std::convertible_to<std::string>;
   { Codec<T>::Decode(bytes) } -> std::convertible_to<std::optional<T>>;
+};
+
+template <class T>
+concept HasFormats = requires(const T& value, ValueFormat format) {
+  { Codec<T>::Encode(value, format) } -> std::convertible_to<std::string>;
 };
 
 }  // namespace spa

@@ -255,6 +255,7 @@ Task<Result<StoreInfo>> DiskStore::Info() {
   if (info.nodes.empty()) info.nodes.emplace_back().name = path_;
   StoreNode& node = info.nodes.front();
   node.health = gate_.Snapshot();
+  node.up = open_;
   node.operations = operations_;
   node.errors = errors_;
   co_return info;

@@ -7,7 +7,8 @@
 //         std::tuple(JsonField("id", &Site::id), JsonField("web_url", &Site::web_url));
 //   };
 //
-// It gives Codec<Site>, Codec<std::vector<Site>> (JSON text, readable in redis-cli) and CostOf.
+// It gives Codec<Site>, Codec<std::vector<Site>> (JSON text, readable in redis-cli, or one of the
+// other forms of ValueFormat) and CostOf.
 // Fields may be strings, numbers, booleans, optional ones, and structs or vectors of structs that
 // have JsonFields themselves, or whatever specialises json_codec::Write and Read. What is as in a
 // new T is left out; what is unknown is passed over; a value of
@@ -131,14 +132,42 @@ bool Read(const Json& json, V& value) {
   }
 }
 
+// The mark that says of itself "this is CBOR" (RFC 8949, 3.4.6). No object or array begins so, in
+// neither JSON nor MessagePack.
+inline constexpr std::string_view kCborMark = "\xd9\xd9\xf7";
+
 template <class V>
-std::string ToText(const V& value) {
-  return Write(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string ToBytes(const V& value, ValueFormat format = ValueFormat::kJson) {
+  const Json json = Write(value);
+  std::string bytes;
+  switch (format) {
+    case ValueFormat::kJson:
+      return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    case ValueFormat::kMessagePack:
+      Json::to_msgpack(json, bytes);
+      break;
+    case ValueFormat::kBinary:
+      bytes = kCborMark;
+      Json::to_cbor(json, bytes);
+      break;
+  }
+  return bytes;
+}
+
+// An object or an array, in whichever form.
+inline Json Parse(std::string_view bytes) {
+  if (bytes.starts_with(kCborMark)) {
+    return Json::from_cbor(bytes.substr(kCborMark.size()), true, false);
+  }
+  if (!bytes.empty() && static_cast<unsigned char>(bytes[0]) >= 0x80) {
+    return Json::from_msgpack(bytes, true, false);
+  }
+  return Json::parse(bytes, nullptr, false);
 }
 
 template <class V>
-std::optional<V> FromText(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
+std::optional<V> FromBytes(std::string_view bytes) {
+  const Json json = Parse(bytes);
   V value;
   if (json.is_discarded() || !Read(json, value)) return std::nullopt;
   return value;
@@ -148,15 +177,19 @@ std::optional<V> FromText(std::string_view text) {
 
 template <HasJsonFields T>
 struct Codec<T> {
-  static std::string Encode(const T& value) { return json_codec::ToText(value); }
-  static std::optional<T> Decode(std::string_view text) { return json_codec::FromText<T>(text); }
+  static std::string Encode(const T& value, ValueFormat format = ValueFormat::kJson) {
+    return json_codec::ToBytes(value, format);
+  }
+  static std::optional<T> Decode(std::string_view bytes) { return json_codec::FromBytes<T>(bytes); }
 };
 
 template <HasJsonFields T>
 struct Codec<std::vector<T>> {
-  static std::string Encode(const std::vector<T>& value) { return json_codec::ToText(value); }
-  static std::optional<std::vector<T>> Decode(std::string_view text) {
-    return json_codec::FromText<std::vector<T>>(text);
+  static std::string Encode(const std::vector<T>& value, ValueFormat format = ValueFormat::kJson) {
+    return json_codec::ToBytes(value, format);
+  }
+  static std::optional<std::vector<T>> Decode(std::string_view bytes) {
+    return json_codec::FromBytes<std::vector<T>>(bytes);
   }
 };
 

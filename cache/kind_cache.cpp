@@ -4,6 +4,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <random>
 
+#include "core/log/log.h"
+
 namespace spa {
 namespace {
 
@@ -43,7 +45,28 @@ KindCache::KindCache(CachePolicy policy, std::optional<MemoryStore::Limits> limi
       codec_(codec),
       parts_(parts),
       refresh_at_(parts.refresh_at < 1 ? DrawnRefreshAt(parts.refresh_at) : 1) {
-  if (limits) memory_ = std::make_unique<MemoryStore>(*limits);
+  if (!limits) return;
+  // While it is told, locks are held: observers hear of it later.
+  const auto evicted = [this](const MemoryStore::Kept& entry) {
+    if (!parts_.events.Wanted(CacheEventType::kEvict)) return;
+    std::lock_guard lock(evicted_mutex_);
+    evicted_.emplace_back(entry.key());
+  };
+  memory_ = std::make_unique<MemoryStore>(*limits, EvictionPolicy::kHybrid, evicted);
+}
+
+void KindCache::TellEvictions() {
+  if (!parts_.events.Wanted(CacheEventType::kEvict)) return;
+  std::vector<std::string> keys;
+  {
+    std::lock_guard lock(evicted_mutex_);
+    keys.swap(evicted_);
+  }
+  for (const std::string& key : keys) {
+    CacheEvent event(CacheEventType::kEvict, policy_.name, key);
+    event.level = NameOf(CacheLevel::kL1);
+    parts_.events.Tell(event);
+  }
 }
 
 // What is in memory under the key, and what may be done with it.
@@ -208,7 +231,7 @@ void KindCache::MarkShared(Entry& entry, std::uint64_t fence) {
 
 std::optional<StorePut> KindCache::Sealed(const CacheKey& key, const Entry& entry) {
   Envelope envelope;
-  envelope.payload = codec_->encode(entry.value.get());
+  envelope.payload = codec_->encode(entry.value.get(), parts_.format);
   tally_.Count<&KindStats::encodes>();
   if (envelope.payload.size() > kMostInStore) return std::nullopt;
   envelope.schema = policy_.schema;
@@ -223,6 +246,22 @@ std::optional<StorePut> KindCache::Sealed(const CacheKey& key, const Entry& entr
   put.expires = envelope.expires();
   put.tags = entry.tags;
   return put;
+}
+
+// A bare value, as it was stored before there were envelopes. Nothing says how old it is: it is
+// served for as long as memory may keep what nobody tells changes of, again and again until the
+// store drops it.
+std::optional<Envelope> KindCache::Adopted(std::string_view bytes, CacheTime now) {
+  if (!parts_.seal.mac_key.empty()) return std::nullopt;  // Anybody may have written it.
+  auto adopted = AdoptPlainJson(bytes, now, now + std::min(parts_.l1_ttl, policy_.fresh));
+  if (adopted && !parts_.told_bare.exchange(true)) {
+    log::Warn(
+        "the second cache level holds values without an envelope: that is deprecated, they "
+        "will not be read for ever",
+        {{"kind", std::string(policy_.name)},
+         {"remedy", "let them expire, or run `sharepoint-audit cache clear --all --yes`"}});
+  }
+  return adopted;
 }
 
 // What lies in the second level as an entry. Nothing where it cannot be read, has expired, or its
@@ -267,6 +306,7 @@ KindCache::Read KindCache::Judge(const CacheKey& key, Opened opened, CacheTime n
 
 Task<KindCache::Read> KindCache::ReadStored(CacheKey key, std::string bytes) {
   Opened opened = OpenEnvelope(bytes, key.text(), parts_.seal);
+  if (opened.problem == OpenProblem::kForeign) opened.envelope = Adopted(bytes, parts_.clock());
   // What it is worth is looked at after its tags are known.
   if (opened.envelope && !opened.envelope->tags.empty()) {
     std::vector<Tag> tags = opened.envelope->tags;
@@ -285,6 +325,11 @@ void KindCache::Keep(const CacheKey& key, const Entry& entry) {
 }
 
 void KindCache::CountStoreError(const Error&) { tally_.Count<&KindStats::l2_errors>(); }
+
+void KindCache::CountLoadError(const Error& error) {
+  tally_.Count<&KindStats::load_errors>();
+  load_failures_[static_cast<std::size_t>(error.code)].fetch_add(1, std::memory_order_relaxed);
+}
 
 std::optional<Result<KindCache::Found>> KindCache::Peek(const CacheKey& key) {
   if (!memory_ || parts_.mode == CacheMode::kObserve) return std::nullopt;
@@ -322,6 +367,7 @@ Task<std::optional<Result<KindCache::Found>>> KindCache::Get(CacheKey key) {
       Read read = co_await ReadStored(key, *std::move((*got)[0]));
       if (read.entry) {
         flights_.IfUndisturbed(key, version, [&] { Keep(key, *read.entry); });
+        TellEvictions();
         entry = std::move(read.entry);
       }
     }
@@ -435,6 +481,7 @@ Task<std::vector<bool>> KindCache::SetMany(std::vector<std::pair<CacheKey, Value
       flights_.Overtake(key, [&] { Keep(key, entry); });
     }
   }
+  TellEvictions();
   if (parts_.events.Wanted(CacheEventType::kSet)) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       CacheEvent event(CacheEventType::kSet, policy_.name, values[i].first.text());
@@ -607,6 +654,7 @@ Task<std::vector<std::optional<KindCache::Found>>> KindCache::GetMany(std::vecto
       Read read = co_await ReadStored(keys[i], *std::move((*got)[m]));
       if (read.entry) {
         flights_.IfUndisturbed(keys[i], versions[m], [&] { Keep(keys[i], *read.entry); });
+        TellEvictions();
         entry = std::move(read.entry);
       }
     }
@@ -639,6 +687,7 @@ Task<Result<KindCache::Found>> KindCache::Update(CacheKey key, Change change,
   EntryPtr entry = NewEntry(key, *std::move(made), options);
   tally_.Count<&KindStats::sets>();
   flights_.Overtake(key, [&] { Keep(key, *entry); });
+  TellEvictions();
   co_return Found(entry->value, std::chrono::seconds(0), CacheLevel::kL1);
 }
 
@@ -651,7 +700,12 @@ KindStats KindCache::Stats() const {
   stats.flights_cancelled = flights.cancelled;
   stats.flights_failed = flights.failed;
   stats.flights_active = flights.active;
+  stats.shard_waits = flights.waits;
+  for (std::size_t i = 0; i < load_failures_.size(); ++i) {
+    stats.load_failures[i] = load_failures_[i].load(std::memory_order_relaxed);
+  }
   if (memory_) {
+    stats.shard_waits += memory_->waits();
     stats.evictions = memory_->evictions();
     stats.expirations = memory_->expired();
     stats.max_entries = memory_->limits().entries;

@@ -15,13 +15,17 @@
 // Lifetime: owned by the CacheManager, which must outlive every Task it gave out.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -30,6 +34,7 @@
 #include "cache/cache_key.h"
 #include "cache/cache_policy.h"
 #include "cache/cache_stats.h"
+#include "cache/codec.h"
 #include "cache/entry.h"
 #include "cache/envelope.h"
 #include "cache/key_lock.h"
@@ -111,7 +116,7 @@ struct EntryInfo {
 
 // Codec<T> and CostOf, with the type erased.
 struct ValueCodec {
-  std::string (*encode)(const void* value);
+  std::string (*encode)(const void* value, ValueFormat format);
   // A null value where it cannot be decoded.
   std::pair<std::shared_ptr<const void>, std::size_t> (*decode)(std::string_view bytes);
 };
@@ -129,6 +134,8 @@ struct CacheParts {
   std::optional<CacheTime> not_before;
   std::chrono::seconds l1_ttl{300}, load_timeout{30}, load_cap{30};
   SealOptions seal;
+  ValueFormat format = ValueFormat::kJson;
+  std::atomic<bool> told_bare{false};  // That bare values are deprecated.
   CacheEvents events;
   TagStamps stamps;
   Background background;
@@ -180,6 +187,7 @@ class KindCache {
   std::size_t DropAll();
   bool Retag(const CacheKey& key, const Tag& tag, bool add);
   MemoryStore* memory() { return memory_.get(); }
+  void TellEvictions();  // To the observers, under no lock.
   const CachePolicy& policy() const { return policy_; }
   // How soon keys came again, since the last call (cache/reuse_sampler.h).
   std::map<std::string, std::int64_t> TakeReuse() { return reuse_.Take(policy_.name); }
@@ -237,9 +245,11 @@ class KindCache {
   void MarkShared(Entry& entry, std::uint64_t fence);
   std::optional<StorePut> Sealed(const CacheKey& key, const Entry& entry);
   Read Judge(const CacheKey& key, Opened opened, CacheTime now);
+  std::optional<Envelope> Adopted(std::string_view bytes, CacheTime now);
   Task<Read> ReadStored(CacheKey key, std::string bytes);
   void Keep(const CacheKey& key, const Entry& entry);
   void CountStoreError(const Error& error);
+  void CountLoadError(const Error& error);
 
   // kind_flight.cpp
   Task<Result<Found>> LoadAlone(Load load);
@@ -267,7 +277,9 @@ class KindCache {
   const CachePolicy policy_;
   const ValueCodec* codec_;
   CacheParts& parts_;
-  const double refresh_at_;              // Drawn per process.
+  const double refresh_at_;  // Drawn per process.
+  std::mutex evicted_mutex_;
+  std::vector<std::string> evicted_;     // Keys, until TellEvictions.
   std::unique_ptr<MemoryStore> memory_;  // Null when off.
   SingleFlight<Flown> flights_;
   KeyLock locks_;
@@ -279,6 +291,7 @@ class KindCache {
   static constexpr std::size_t kSeenShards = 16;
   std::array<SeenShard, kSeenShards> seen_;
   KindTally tally_;
+  std::array<std::atomic<std::uint64_t>, std::tuple_size_v<FailureCounts>> load_failures_{};
   ReuseSampler reuse_;
 };
 

@@ -87,6 +87,7 @@ Task<Result<KindCache::Found>> KindCache::GetOrLoad(CacheKey key, Load load) {
       MaybeVerify(key, load, flown->entry);
     }
   }
+  TellEvictions();
   co_return Show(flown->entry, flown->level, flown->stale, parts_.clock());
 }
 
@@ -117,10 +118,10 @@ Task<Result<KindCache::Found>> KindCache::Observe(CacheKey key, Load load) {
   TellLookup(key, "miss", CacheLevel::kLoaded);
   LoadContext context;
   auto loaded = co_await TimedLoad(std::move(load), context);
-  const bool same =
-      !would || (loaded.has_value() == (would->value != nullptr) &&
-                 (!loaded || !codec_ ||
-                  codec_->encode(loaded->data.get()) == codec_->encode(would->value.get())));
+  const bool same = !would || (loaded.has_value() == (would->value != nullptr) &&
+                               (!loaded || !codec_ ||
+                                codec_->encode(loaded->data.get(), parts_.format) ==
+                                    codec_->encode(would->value.get(), parts_.format)));
   if (!same) tally_.Count<&KindStats::would_mismatch>();
   const Flown flown = Landing(key, std::move(loaded), context, nullptr);
   if (flown.keep) {
@@ -383,9 +384,10 @@ Task<Result<KindCache::Value>> KindCache::RunLoad(Load load, LoadContext& contex
     group.Stop();
   });
   if (!loaded) {
-    tally_.Count<&KindStats::load_errors>();
-    co_return Fail(ErrorCode::kUnreachable, fmt::format("loading a {} took longer than {} s",
-                                                        policy_.name, parts_.load_cap.count()));
+    Error late(ErrorCode::kUnreachable, fmt::format("loading a {} took longer than {} s",
+                                                    policy_.name, parts_.load_cap.count()));
+    CountLoadError(late);
+    co_return Fail(std::move(late));
   }
   co_return *std::move(loaded);
 }
@@ -396,7 +398,7 @@ Task<Result<KindCache::Value>> KindCache::TimedLoad(Load load, LoadContext& cont
   auto loaded = co_await load(context);
   const auto took = std::chrono::steady_clock::now() - began;
   tally_.load.Record(took);
-  if (!loaded) tally_.Count<&KindStats::load_errors>();
+  if (!loaded) CountLoadError(loaded.error());
   if (parts_.events.Wanted(CacheEventType::kLoad)) {
     CacheEvent event(CacheEventType::kLoad, policy_.name, {});
     event.result = loaded ? "ok" : "error";
@@ -475,6 +477,7 @@ Task<void> KindCache::RefreshTask(CacheKey key, Load load, EntryPtr entry) {
     if (!joined) tally_.Count<&KindStats::refreshes>();
   };
   co_await flights_.Run(key, std::move(fly), Publisher(key), std::move(boarded));
+  TellEvictions();
 }
 
 void KindCache::MaybeVerify(const CacheKey& key, const Load& load, const EntryPtr& entry) {
@@ -489,7 +492,9 @@ Task<void> KindCache::VerifyTask(CacheKey key, Load load, EntryPtr entry) {
   const auto loaded = co_await TimedLoad(std::move(load), context);
   if (!loaded) co_return;
   tally_.Count<&KindStats::verify_checked>();
-  if (codec_->encode(loaded->data.get()) == codec_->encode(entry->value.get())) co_return;
+  if (codec_->encode(loaded->data.get(), parts_.format) ==
+      codec_->encode(entry->value.get(), parts_.format))
+    co_return;
   tally_.Count<&KindStats::verify_mismatch>();
   CacheEvent event(CacheEventType::kError, policy_.name, key.text());
   event.message = "a remembered value differs from what is loaded now";
@@ -562,6 +567,7 @@ Task<Result<KindCache::Found>> KindCache::UpdateShared(CacheKey key, Change chan
   if (refused) co_return Fail(*std::move(refused));
   tally_.Count<&KindStats::sets>();
   flights_.Overtake(key, [&] { Keep(key, *made_entry); });
+  TellEvictions();
   co_return Found(made_entry->value, std::chrono::seconds(0), CacheLevel::kL2);
 }
 

@@ -58,7 +58,17 @@ struct alignas(64) MemoryStore::Shard {
     roster.pop_back();
   }
 
+  // The mutex; counts where somebody else had it.
+  std::unique_lock<std::mutex> Lock() {
+    std::unique_lock lock(mutex, std::try_to_lock);
+    if (lock) return lock;
+    waits.fetch_add(1, std::memory_order_relaxed);
+    lock.lock();
+    return lock;
+  }
+
   std::mutex mutex;
+  std::atomic<std::uint64_t> waits{0};
   Eviction eviction;
   std::vector<Kept*> roster;
 };
@@ -137,9 +147,11 @@ struct MemoryStore::Table {
   Cursor sweep;
 };
 
-MemoryStore::MemoryStore(Limits limits, EvictionPolicy policy)
+MemoryStore::MemoryStore(Limits limits, EvictionPolicy policy,
+                         std::function<void(const Kept&)> evicted)
     : limits_(limits),
       policy_(policy),
+      evicted_(std::move(evicted)),
       table_(std::make_unique<Table>(
           limits, policy,
           std::clamp<std::size_t>(std::bit_floor(limits.entries / kSmallestShard), 1,
@@ -167,7 +179,7 @@ MemoryStore::KeptPtr MemoryStore::Get(const CacheKey& key, CacheTime now) {
   node->Hit();
   if (policy_ == EvictionPolicy::kLru) {
     Shard& shard = table_->HomeOf(key.fingerprint());
-    std::lock_guard lock(shard.mutex);
+    const auto lock = shard.Lock();
     shard.eviction.Touch(*node);
   }
   return node;
@@ -180,11 +192,11 @@ bool MemoryStore::Set(const CacheKey& key, Entry entry) {
     Drop(key.fingerprint(), nullptr);
     return false;
   }
-  Gone gone;
+  Gone gone, evicted;
   const std::size_t home = table_->HomeAt(key.fingerprint());
   {
     Shard& shard = *table_->shards[home];
-    std::lock_guard lock(shard.mutex);
+    const auto lock = shard.Lock();
     NodePtr replaced;
     if (!table_->Exchange(node, replaced)) return false;
     if (replaced) {
@@ -195,13 +207,16 @@ bool MemoryStore::Set(const CacheKey& key, Entry entry) {
     }
     shard.Enlist(*node);
     table_->Count(*node);
-    MakeRoom(shard, *node, gone);
+    MakeRoom(shard, *node, evicted);
   }
   // A dear value takes its room from every shard in turn.
   for (std::size_t i = home + 1; OverLimit(); ++i) {
     Shard& shard = *table_->shards[i % table_->shards.size()];
-    std::lock_guard lock(shard.mutex);
-    MakeRoom(shard, *node, gone);
+    const auto lock = shard.Lock();
+    MakeRoom(shard, *node, evicted);
+  }
+  if (evicted_) {
+    for (const NodePtr& entry : evicted) evicted_(*entry);
   }
   return true;
 }
@@ -231,7 +246,7 @@ MemoryStore::NodePtr MemoryStore::Leave(Shard& shard, const Fingerprint& print, 
 bool MemoryStore::Drop(const Fingerprint& print, const Kept* only) {
   NodePtr taken;  // Destroyed after the lock.
   Shard& shard = table_->HomeOf(print);
-  std::lock_guard lock(shard.mutex);
+  const auto lock = shard.Lock();
   taken = Leave(shard, print, only);
   return taken != nullptr;
 }
@@ -243,7 +258,7 @@ std::size_t MemoryStore::Clear() {
   std::size_t cleared = 0;
   for (const auto& shard : table_->shards) {
     for (Gone gone;; gone.clear()) {
-      std::lock_guard lock(shard->mutex);
+      const auto lock = shard->Lock();
       while (!shard->roster.empty() && gone.size() < kSlice) {
         Kept& last = *shard->roster.back();
         gone.push_back(Leave(*shard, last.fingerprint(), &last));
@@ -258,7 +273,7 @@ std::size_t MemoryStore::Clear() {
 bool MemoryStore::NextSlice(Cursor& cursor, std::vector<KeptPtr>& slice) const {
   while (cursor.shard < table_->shards.size()) {
     Shard& shard = *table_->shards[cursor.shard];
-    std::lock_guard lock(shard.mutex);
+    const auto lock = shard.Lock();
     cursor.below = std::min(cursor.below, shard.roster.size());
     for (std::size_t seen = 0; cursor.below > 0 && seen < kSlice; ++seen) {
       slice.push_back(table_->Find(shard.roster[--cursor.below]->fingerprint()));
@@ -275,7 +290,7 @@ MemoryStore::Swept MemoryStore::SweepSlice(CacheTime now) {
   Gone gone;
   {
     Shard& shard = *table_->shards[cursor.shard];
-    std::lock_guard lock(shard.mutex);
+    const auto lock = shard.Lock();
     cursor.below = std::min(cursor.below, shard.roster.size());
     for (std::size_t seen = 0; cursor.below > 0 && seen < kSlice; ++seen) {
       Kept& node = *shard.roster[--cursor.below];
@@ -296,15 +311,17 @@ std::size_t MemoryStore::EvictSome(std::size_t count) {
   for (std::size_t barren = 0; evicted < count && barren < table_->shards.size();) {
     const auto at = table_->next_to_evict.fetch_add(1, std::memory_order_relaxed);
     NodePtr gone;
-    Shard& shard = *table_->shards[at % table_->shards.size()];
-    std::lock_guard lock(shard.mutex);
-    auto* victim = static_cast<Kept*>(shard.eviction.PickVictim(nullptr));
-    if (victim) {
-      shard.Strike(*victim);
-      gone = table_->Take(victim->fingerprint(), victim);
-      ++evicted;
+    {
+      Shard& shard = *table_->shards[at % table_->shards.size()];
+      const auto lock = shard.Lock();
+      if (auto* victim = static_cast<Kept*>(shard.eviction.PickVictim(nullptr))) {
+        shard.Strike(*victim);
+        gone = table_->Take(victim->fingerprint(), victim);
+      }
     }
-    barren = victim ? 0 : barren + 1;
+    if (gone && evicted_) evicted_(*gone);
+    evicted += gone ? 1 : 0;
+    barren = gone ? 0 : barren + 1;
   }
   table_->evictions.fetch_add(evicted, std::memory_order_relaxed);
   return evicted;
@@ -312,6 +329,11 @@ std::size_t MemoryStore::EvictSome(std::size_t count) {
 
 std::size_t MemoryStore::entries() const { return table_->entries.load(std::memory_order_relaxed); }
 std::size_t MemoryStore::bytes() const { return table_->bytes.load(std::memory_order_relaxed); }
+std::uint64_t MemoryStore::waits() const {
+  std::uint64_t waits = 0;
+  for (const auto& shard : table_->shards) waits += shard->waits.load(std::memory_order_relaxed);
+  return waits;
+}
 std::size_t MemoryStore::shards() const { return table_->shards.size(); }
 std::uint64_t MemoryStore::evictions() const {
   return table_->evictions.load(std::memory_order_relaxed);

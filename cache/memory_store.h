@@ -21,6 +21,7 @@
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string_view>
@@ -62,7 +63,9 @@ class MemoryStore {
   // process grew by).
   static constexpr std::size_t kOverhead = 288;
 
-  explicit MemoryStore(Limits limits, EvictionPolicy policy = EvictionPolicy::kHybrid);
+  // `evicted` is told of each entry that goes to make room, under no lock of the store's.
+  explicit MemoryStore(Limits limits, EvictionPolicy policy = EvictionPolicy::kHybrid,
+                       std::function<void(const Kept&)> evicted = {});
   ~MemoryStore();
   MemoryStore(const MemoryStore&) = delete;
 
@@ -111,6 +114,7 @@ class MemoryStore {
   std::size_t bytes() const;
   std::uint64_t evictions() const;  // Entries that went to make room;
   std::uint64_t expired() const;    // that were found to have expired.
+  std::uint64_t waits() const;      // For a shard's mutex that somebody else had.
   std::size_t shards() const;
   const Limits& limits() const { return limits_; }
   EvictionPolicy policy() const { return policy_; }
@@ -128,6 +132,7 @@ class MemoryStore {
 
   const Limits limits_;
   const EvictionPolicy policy_;
+  const std::function<void(const Kept&)> evicted_;
   std::unique_ptr<Table> table_;
 };
 

@@ -15,6 +15,12 @@ constexpr std::size_t kMostAside = 10'000;
 constexpr std::size_t kMostBytesAside = std::size_t{32} << 20;
 constexpr std::size_t kReplayedAtOnce = 100;
 
+// In the order of StoreCall.
+constexpr std::string_view kStoreCalls[] = {"get",   "put",     "erase",   "acquire", "renew",
+                                            "fill",  "release", "scan",    "tagged",  "untag",
+                                            "stamp", "stamps",  "cleanup", "clear",   "counters"};
+static_assert(std::size(kStoreCalls) == static_cast<std::size_t>(StoreCall::kCounters) + 1);
+
 // A strand upon the store's own executor runs on the store's thread.
 bool SameThread(const asio::any_io_executor& here, const asio::any_io_executor& home) {
   if (here == home) return true;
@@ -38,19 +44,22 @@ Task<T> SecondLevel::AtHome(Task<T> task) {
 }
 
 template <class T>
-Task<Result<T>> SecondLevel::Ask(Task<Result<T>> asked) {
+Task<Result<T>> SecondLevel::Ask(StoreCall call, Task<Result<T>> asked) {
   const auto began = std::chrono::steady_clock::now();
   Result<T> answer = co_await AtHome(std::move(asked));
-  Answered(answer ? nullptr : &answer.error(), std::chrono::steady_clock::now() - began);
+  Answered(call, answer ? nullptr : &answer.error(), std::chrono::steady_clock::now() - began);
   co_return answer;
 }
 
-void SecondLevel::Answered(const Error* error, std::chrono::nanoseconds took) {
+void SecondLevel::Answered(StoreCall call, const Error* error, std::chrono::nanoseconds took) {
   operations_.fetch_add(1, std::memory_order_relaxed);
   took_.Record(took);
+  Calls& calls = calls_[static_cast<std::size_t>(call)];
+  calls.took.Record(took);
   watching_.store(store_->watching(), std::memory_order_relaxed);
   if (error) {
     errors_.fetch_add(1, std::memory_order_relaxed);
+    calls.failures[static_cast<std::size_t>(error->code)].fetch_add(1, std::memory_order_relaxed);
     CacheEvent event(CacheEventType::kError, {}, {});
     event.level = "l2";
     event.message = error->message;
@@ -142,34 +151,36 @@ Task<void> SecondLevel::AwaitChange(std::string key, std::chrono::milliseconds l
 
 Task<Result<std::vector<std::optional<std::string>>>> SecondLevel::Get(
     std::vector<std::string> keys) {
-  co_return co_await Ask(store_->Get(std::move(keys)));
+  co_return co_await Ask(StoreCall::kGet, store_->Get(std::move(keys)));
 }
 
 Task<Result<Acquired>> SecondLevel::Acquire(std::string key, std::chrono::milliseconds length) {
-  co_return co_await Ask(store_->Acquire(std::move(key), length));
+  co_return co_await Ask(StoreCall::kAcquire, store_->Acquire(std::move(key), length));
 }
 
 Task<Result<bool>> SecondLevel::Renew(Lease lease, std::chrono::milliseconds length) {
-  co_return co_await Ask(store_->Renew(std::move(lease), length));
+  co_return co_await Ask(StoreCall::kRenew, store_->Renew(std::move(lease), length));
 }
 
 Task<Result<void>> SecondLevel::Release(Lease lease) {
-  co_return co_await Ask(store_->Release(std::move(lease)));
+  co_return co_await Ask(StoreCall::kRelease, store_->Release(std::move(lease)));
 }
 
 Task<Result<ScanPage>> SecondLevel::Scan(Glob glob, std::string cursor) {
-  co_return co_await Ask(store_->Scan(std::move(glob), std::move(cursor)));
+  co_return co_await Ask(StoreCall::kScan, store_->Scan(std::move(glob), std::move(cursor)));
 }
 
 Task<Result<std::vector<std::string>>> SecondLevel::Tagged(Tag tag) {
-  co_return co_await Ask(store_->Tagged(std::move(tag)));
+  co_return co_await Ask(StoreCall::kTagged, store_->Tagged(std::move(tag)));
 }
 
 Task<Result<void>> SecondLevel::Untag(Tag tag, std::vector<std::string> keys) {
-  co_return co_await Ask(store_->Untag(std::move(tag), std::move(keys)));
+  co_return co_await Ask(StoreCall::kUntag, store_->Untag(std::move(tag), std::move(keys)));
 }
 
-Task<Result<std::size_t>> SecondLevel::Cleanup() { co_return co_await Ask(store_->Cleanup()); }
+Task<Result<std::size_t>> SecondLevel::Cleanup() {
+  co_return co_await Ask(StoreCall::kCleanup, store_->Cleanup());
+}
 
 Task<Result<void>> SecondLevel::Clear() {
   {
@@ -178,17 +189,17 @@ Task<Result<void>> SecondLevel::Clear() {
     ages_.clear();
     aside_bytes_ = 0;
   }
-  co_return co_await Ask(store_->Clear());
+  co_return co_await Ask(StoreCall::kClear, store_->Clear());
 }
 
 Task<Result<void>> SecondLevel::AddCounters(std::map<std::string, std::int64_t> more) {
-  co_return co_await Ask(store_->AddCounters(std::move(more)));
+  co_return co_await Ask(StoreCall::kCounters, store_->AddCounters(std::move(more)));
 }
 
 Task<Result<std::vector<StoredFence>>> SecondLevel::Put(std::vector<StorePut> puts) {
   for (const StorePut& put : puts) Forget(put.key);
   std::vector<StorePut> sent = puts;
-  auto answer = co_await Ask(store_->Put(std::move(sent)));
+  auto answer = co_await Ask(StoreCall::kPut, store_->Put(std::move(sent)));
   if (!answer && answer.error().code == ErrorCode::kUnreachable) {
     for (StorePut& put : puts) {
       if (put.when == PutWhen::kAlways || put.when == PutWhen::kAbsent) {
@@ -202,7 +213,7 @@ Task<Result<std::vector<StoredFence>>> SecondLevel::Put(std::vector<StorePut> pu
 Task<Result<std::size_t>> SecondLevel::Erase(std::vector<std::string> keys) {
   for (const std::string& key : keys) Forget(key);
   std::vector<std::string> sent = keys;
-  auto answer = co_await Ask(store_->Erase(std::move(sent)));
+  auto answer = co_await Ask(StoreCall::kErase, store_->Erase(std::move(sent)));
   if (!answer && answer.error().code == ErrorCode::kUnreachable) {
     for (std::string& key : keys) {
       StorePut gone;
@@ -215,7 +226,7 @@ Task<Result<std::size_t>> SecondLevel::Erase(std::vector<std::string> keys) {
 
 Task<Result<bool>> SecondLevel::Fill(Lease lease, StorePut put) {
   StorePut sent = put;
-  auto answer = co_await Ask(store_->Fill(std::move(lease), std::move(sent)));
+  auto answer = co_await Ask(StoreCall::kFill, store_->Fill(std::move(lease), std::move(sent)));
   if (!answer && answer.error().code == ErrorCode::kUnreachable) {
     put.when = PutWhen::kAbsent;
     PutAside(std::move(put), false);
@@ -225,7 +236,7 @@ Task<Result<bool>> SecondLevel::Fill(Lease lease, StorePut put) {
 
 Task<Result<void>> SecondLevel::Stamp(Tag tag, CacheTime at) {
   Tag sent = tag;
-  auto answer = co_await Ask(store_->Stamp(std::move(sent), at));
+  auto answer = co_await Ask(StoreCall::kStamp, store_->Stamp(std::move(sent), at));
   if (!answer && answer.error().code == ErrorCode::kUnreachable) {
     std::lock_guard lock(mutex_);
     if (stamps_aside_.size() < kMostAside) {
@@ -239,7 +250,7 @@ Task<Result<void>> SecondLevel::Stamp(Tag tag, CacheTime at) {
 Task<void> SecondLevel::LearnStamps(std::vector<Tag> tags) {
   if (tags.empty() || stamps_.Know(tags)) co_return;
   std::vector<Tag> asked = tags;
-  const auto at = co_await Ask(store_->Stamps(std::move(asked)));
+  const auto at = co_await Ask(StoreCall::kStamps, store_->Stamps(std::move(asked)));
   if (at) stamps_.Learn(tags, *at);
 }
 
@@ -247,7 +258,7 @@ Task<void> SecondLevel::RereadStamps() {
   std::vector<Tag> tags = stamps_.Known();
   if (tags.empty()) co_return;
   std::vector<Tag> asked = tags;
-  const auto at = co_await Ask(store_->Stamps(std::move(asked)));
+  const auto at = co_await Ask(StoreCall::kStamps, store_->Stamps(std::move(asked)));
   if (at) stamps_.Learn(tags, *at);
 }
 
@@ -306,7 +317,7 @@ Task<void> SecondLevel::Replay() {
     if (stamps.empty() && puts.empty() && erases.empty()) co_return;
     for (const auto& [tag, at] : stamps) {
       Tag sent = tag;
-      if (!co_await Ask(store_->Stamp(std::move(sent), at))) co_return;
+      if (!co_await Ask(StoreCall::kStamp, store_->Stamp(std::move(sent), at))) co_return;
       std::lock_guard lock(mutex_);
       const auto aside = stamps_aside_.find(tag);
       if (aside != stamps_aside_.end() && aside->second == at) stamps_aside_.erase(aside);
@@ -343,6 +354,15 @@ SecondLevelStats SecondLevel::Stats() const {
   stats.dropped = dropped_;
   stats.changes = changes_;
   stats.took = took_.Read();
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    StoreCallStats& call = stats.calls.emplace_back();
+    call.operation = kStoreCalls[i];
+    call.took = calls_[i].took.Read();
+    call.count = call.took.count();
+    for (std::size_t code = 0; code < call.failures.size(); ++code) {
+      call.failures[code] = calls_[i].failures[code].load(std::memory_order_relaxed);
+    }
+  }
   std::lock_guard lock(mutex_);
   stats.waiting = aside_.size() + stamps_aside_.size();
   stats.degraded = degraded_;

@@ -11,6 +11,7 @@
 // Lifetime: Open before use, Close before it ends.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
@@ -20,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -32,6 +34,24 @@
 #include "core/latency_histogram.h"
 
 namespace spa {
+
+enum class StoreCall {
+  kGet,
+  kPut,
+  kErase,
+  kAcquire,
+  kRenew,
+  kFill,
+  kRelease,
+  kScan,
+  kTagged,
+  kUntag,
+  kStamp,
+  kStamps,
+  kCleanup,
+  kClear,
+  kCounters,
+};
 
 class SecondLevel {
  public:
@@ -91,8 +111,8 @@ class SecondLevel {
   template <class T>
   Task<T> AtHome(Task<T> task);
   template <class T>
-  Task<Result<T>> Ask(Task<Result<T>> asked);
-  void Answered(const Error* error, std::chrono::nanoseconds took);
+  Task<Result<T>> Ask(StoreCall call, Task<Result<T>> asked);
+  void Answered(StoreCall call, const Error* error, std::chrono::nanoseconds took);
   void PutAside(StorePut put, bool erase);
   void Forget(const std::string& key);  // Of what was put aside: something newer is on its way.
   void Changed(const StoreChange& change);
@@ -109,6 +129,11 @@ class SecondLevel {
   std::atomic<std::uint64_t> operations_{0}, errors_{0}, queued_{0}, replayed_{0}, dropped_{0},
       changes_{0};
   LatencyHistogram took_;
+  struct Calls {
+    std::array<std::atomic<std::uint64_t>, std::tuple_size_v<FailureCounts>> failures{};
+    LatencyHistogram took;
+  };
+  std::array<Calls, static_cast<std::size_t>(StoreCall::kCounters) + 1> calls_;
 
   mutable std::mutex mutex_;  // Of all below.
   std::chrono::steady_clock::time_point lost_at_;

@@ -68,6 +68,7 @@ class SingleFlight {
 
   struct Counters {
     std::atomic<std::uint64_t> started{0}, joined{0}, cancelled{0}, failed{0}, active{0};
+    mutable std::atomic<std::uint64_t> waits{0};  // For a shard's mutex that somebody else had.
   };
 
   SingleFlight() = default;
@@ -77,7 +78,7 @@ class SingleFlight {
   // A load for the key is under way, and Run would join it.
   bool Has(const CacheKey& key) const {
     const Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     return shard.flights.contains(key);
   }
 
@@ -87,7 +88,7 @@ class SingleFlight {
   template <class Fn>
   auto Overtake(const CacheKey& key, Fn fn) {
     Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     ++shard.version;
     shard.flights.erase(key);
     return fn();
@@ -97,7 +98,7 @@ class SingleFlight {
   }
   void DetachAll() {
     for (Shard& shard : shards_) {
-      std::lock_guard lock(shard.mutex);
+      const auto lock = Lock(shard);
       ++shard.version;
       shard.flights.clear();
     }
@@ -106,20 +107,20 @@ class SingleFlight {
   template <class Fn>
   auto Disturb(const CacheKey& key, Fn fn) {
     Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     ++shard.version;
     return fn();
   }
   std::uint64_t Version(const CacheKey& key) const {
     const Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     return shard.version;
   }
   // Runs `fn` where nothing of the shard has changed since; false where something has.
   template <class Fn>
   bool IfUndisturbed(const CacheKey& key, std::uint64_t version, Fn fn) {
     Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     if (shard.version != version) return false;
     fn();
     return true;
@@ -186,10 +187,18 @@ class SingleFlight {
     return shards_[(key.fingerprint().high >> 8) % kShards];
   }
 
+  std::unique_lock<std::recursive_mutex> Lock(const Shard& shard) const {
+    std::unique_lock lock(shard.mutex, std::try_to_lock);
+    if (lock) return lock;
+    counters_.waits.fetch_add(1, std::memory_order_relaxed);
+    lock.lock();
+    return lock;
+  }
+
   FlightPtr Board(CacheKey key, const asio::any_io_executor& executor, Publish publish,
                   bool& joined) {
     Shard& shard = ShardOf(key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     FlightPtr& slot = shard.flights[key];
     joined = slot != nullptr;
     if (!joined) {
@@ -206,14 +215,14 @@ class SingleFlight {
   // True where the load has landed, false where the caller was cancelled.
   Task<bool> Wait(FlightPtr flight) {
     Shard& shard = ShardOf(flight->key);
-    auto admit = [&shard, &flight](ParkedPtr me) {
-      std::lock_guard lock(shard.mutex);
+    auto admit = [this, &shard, &flight](ParkedPtr me) {
+      const auto lock = Lock(shard);
       if (flight->landed) return false;
       flight->waiters.insert(std::move(me));
       return true;
     };
-    auto withdraw = [&shard, &flight](const ParkedPtr& me) {
-      std::lock_guard lock(shard.mutex);
+    auto withdraw = [this, &shard, &flight](const ParkedPtr& me) {
+      const auto lock = Lock(shard);
       return flight->waiters.erase(me) > 0;
     };
     co_return co_await Park(admit, withdraw);
@@ -222,7 +231,7 @@ class SingleFlight {
   // True where that was the last caller of a load under way: it is nobody's from now on.
   bool Leave(const FlightPtr& flight) {
     Shard& shard = ShardOf(flight->key);
-    std::lock_guard lock(shard.mutex);
+    const auto lock = Lock(shard);
     if (--flight->waiting > 0 || flight->landed) return false;
     Release(shard, flight);
     counters_.cancelled.fetch_add(1, std::memory_order_relaxed);
@@ -252,7 +261,7 @@ class SingleFlight {
     std::unordered_set<ParkedPtr> waiters;
     {
       Shard& shard = ShardOf(flight->key);
-      std::lock_guard lock(shard.mutex);
+      const auto lock = Lock(shard);
       const auto at = shard.flights.find(flight->key);
       if (!failure && at != shard.flights.end() && at->second == flight) {
         flight->publish(*flight->result);

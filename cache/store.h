@@ -31,6 +31,7 @@
 #include "cache/health_gate.h"
 #include "cache/tag.h"
 #include "core/async/task.h"
+#include "core/latency_histogram.h"
 #include "core/result.h"
 
 namespace spa {
@@ -44,10 +45,10 @@ enum class PutWhen {
 
 struct StorePut {
   StorePut() = default;
-  std::string key;       // CacheKey::text()
+  std::string key;  // CacheKey::text()
   std::string envelope;
-  CacheTime expires;     // The last of the envelope's deadlines: from then on it may be dropped.
-  std::vector<Tag> tags; // To enter into the indexes.
+  CacheTime expires;      // The last of the envelope's deadlines: from then on it may be dropped.
+  std::vector<Tag> tags;  // To enter into the indexes.
   PutWhen when = PutWhen::kAlways;
   std::uint64_t fence = 0;
 };
@@ -63,8 +64,8 @@ struct Lease {
 
 struct Acquired {
   Acquired() = default;
-  std::optional<std::string> envelope;       // It is there. (Fresh or stale is the caller's matter.)
-  std::optional<Lease> lease;                // It is not, and the caller is to load it.
+  std::optional<std::string> envelope;  // It is there. (Fresh or stale is the caller's matter.)
+  std::optional<Lease> lease;           // It is not, and the caller is to load it.
   std::chrono::milliseconds retry_after{0};  // Neither: another loads; the lease ends then.
 };
 
@@ -85,13 +86,16 @@ struct StoreNode {
   StoreNode() = default;
   std::string name;  // Host and port, or the path. Never a password.
   Health health;
+  bool up = true;  // There is a way to it at this moment.
   std::uint64_t operations = 0, errors = 0, reconnects = 0, bytes_in = 0, bytes_out = 0;
+  // How long each command took from leaving to its answer, where there are commands: "evalsha".
+  std::map<std::string, LatencyHistogram::Snapshot> commands;
 };
 
 struct StoreInfo {
   StoreInfo() = default;
-  std::string kind;   // "disk", "redis", "redis+ring", "redis+cluster"
-  std::string place;  // The URL without its secrets.
+  std::string kind;     // "disk", "redis", "redis+ring", "redis+cluster"
+  std::string place;    // The URL without its secrets.
   std::string version;  // Of the server or library.
   std::uint64_t entries = 0, bytes = 0;
   std::vector<StoreNode> nodes;
@@ -152,7 +156,7 @@ class Store {
 
 struct StoreOptions {
   StoreOptions() = default;
-  std::string name_space;             // Inserted after the key prefix; empty: none.
+  std::string name_space;                        // Inserted after the key prefix; empty: none.
   std::size_t max_bytes = std::size_t{1} << 30;  // Of a disk store: beyond it the oldest go.
   std::chrono::milliseconds timeout{250};        // Of one operation.
   CacheClock clock = std::chrono::system_clock::now;

@@ -15,6 +15,13 @@ std::string StoreUrl(const std::string& text, const CacheConfig& cache) {
   return error ? text : std::string(kDisk) + path.string();
 }
 
+// The configuration knows no other word.
+ValueFormat FormatOf(std::string_view encoding) {
+  return encoding == "msgpack"  ? ValueFormat::kMessagePack
+         : encoding == "binary" ? ValueFormat::kBinary
+                                : ValueFormat::kJson;
+}
+
 PolicyOverride OverrideOf(const CacheKindConfig& kind) {
   PolicyOverride over;
   over.enabled = kind.enabled;
@@ -52,7 +59,10 @@ CacheManager::Options CacheOptionsOf(const Config& config) {
   options.overrides[CacheKind::kUnnamed].ttl = std::chrono::seconds(cache.default_ttl);
   for (const auto& [name, kind] : cache.caches) {
     const auto known = KindNamed(name);  // The loader of the configuration knows the same names.
-    if (known) options.overrides[*known] = OverrideOf(kind);
+    if (!known) continue;
+    PolicyOverride over = OverrideOf(kind);
+    if (!over.ttl) over.ttl = options.overrides[*known].ttl;
+    options.overrides[*known] = over;
   }
   options.l2 = SecondLevelOf(config);
   options.l2_fallback = StoreUrl(cache.l2_fallback, cache);
@@ -63,6 +73,7 @@ CacheManager::Options CacheOptionsOf(const Config& config) {
                                    ? std::numeric_limits<std::size_t>::max()
                                    : static_cast<std::size_t>(cache.compression_threshold);
   options.seal.compression_level = cache.compression_level;
+  options.format = FormatOf(cache.encoding);
   return options;
 }
 

@@ -36,7 +36,7 @@ struct SiteGroupMembers {
   PackedMembers members;
 };
 
-// Outside this process they are JSON; schema: cache/cache_policy.h.
+// Outside this process they are JSON, or as ValueFormat says; schema: cache/cache_policy.h.
 template <>
 struct JsonFields<Member> {
   static constexpr auto kFields =
@@ -64,9 +64,11 @@ inline bool Read(const Json& json, PackedMembers& members) {
 
 template <>
 struct Codec<PackedMembers> {
-  static std::string Encode(const PackedMembers& members) { return json_codec::ToText(members); }
-  static std::optional<PackedMembers> Decode(std::string_view text) {
-    return json_codec::FromText<PackedMembers>(text);
+  static std::string Encode(const PackedMembers& members, ValueFormat format = ValueFormat::kJson) {
+    return json_codec::ToBytes(members, format);
+  }
+  static std::optional<PackedMembers> Decode(std::string_view bytes) {
+    return json_codec::FromBytes<PackedMembers>(bytes);
   }
 };
 

@@ -284,6 +284,8 @@ Task<HttpAnswer> CacheApi::Performance(Turn&) {
                 {"speedup", kind.speedup()},
                 {"latency_ns", all["latency_ns"]}};
   };
+  const auto joined = static_cast<double>(stats.total.flights_joined);
+  const double wanted = joined + static_cast<double>(stats.total.flights_started);
   json kinds = json::object();
   for (const KindStats& kind : stats.kinds) kinds[std::string(kind.kind)] = describe(kind);
   const json all = ToJson(stats);
@@ -293,7 +295,9 @@ Task<HttpAnswer> CacheApi::Performance(Turn&) {
                   {"concurrency",
                    {{"flights_active", stats.total.flights_active},
                     {"flights_started", stats.total.flights_started},
-                    {"flights_joined", stats.total.flights_joined}}},
+                    {"flights_joined", stats.total.flights_joined},
+                    {"joined_ratio", wanted > 0 ? joined / wanted : 0.0},
+                    {"shard_waits", stats.total.shard_waits}}},
                   {"l2",
                    {{"operations_per_second", rate(stats.l2.operations)},
                     {"errors_per_second", rate(stats.l2.errors)},

@@ -63,6 +63,7 @@ void Rates(const CacheStats& stats, Text& text) {
       {"spa_cache_hit_ratio", "Share of lookups that were no miss", &KindStats::hit_rate},
       {"spa_cache_repeat_hit_ratio", "The same over keys asked for before",
        &KindStats::repeat_hit_rate},
+      {"spa_cache_speedup", "The median load over the median hit", &KindStats::speedup},
       {"spa_cache_utilization", "How full the fuller of the two budgets is",
        &KindStats::utilization},
   };
@@ -97,6 +98,28 @@ void SecondLevel(const SecondLevelStats& l2, Text& text) {
   text.One("spa_cache_store_changes_total", "counter", "Changes heard of from others", l2.changes);
   text.Family("spa_cache_store_latency_seconds", "summary", "How long the second level takes");
   text.Quantiles("spa_cache_store_latency_seconds", {}, l2.took);
+  text.Family("spa_cache_store_call_seconds", "summary", "The same, by operation");
+  for (const StoreCallStats& call : l2.calls) {
+    text.Quantiles("spa_cache_store_call_seconds", fmt::format("op=\"{}\"", call.operation),
+                   call.took);
+  }
+}
+
+void Failures(const CacheStats& stats, Text& text) {
+  constexpr std::string_view kName = "spa_cache_failures_total";
+  text.Family(kName, "counter", "Failures by store, operation and type");
+  const auto each = [&](const FailureCounts& counts, const std::string& labels) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (counts[i] == 0) continue;
+      text.Sample(kName, fmt::format("{},type=\"{}\"", labels, FailureName(i)), counts[i]);
+    }
+  };
+  for (const KindStats& kind : stats.kinds) {
+    each(kind.load_failures, KindLabel(kind) + ",store=\"loader\",op=\"load\"");
+  }
+  for (const StoreCallStats& call : stats.l2.calls) {
+    each(call.failures, fmt::format("store=\"{}\",op=\"{}\"", stats.l2.store(), call.operation));
+  }
 }
 
 void Alerts(const AlertWatch& alerts, Text& text) {
@@ -120,6 +143,9 @@ std::string PrometheusText(const CacheStats& stats, const AlertWatch& alerts) {
   Rates(stats, text);
   Latencies(stats, text);
   if (!stats.l2.url.empty()) SecondLevel(stats.l2, text);
+  Failures(stats, text);
+  text.One("spa_cache_keys_total", "counter", "Keys made", stats.keys_made);
+  text.One("spa_cache_keys_hashed_total", "counter", "Those made by a digest", stats.keys_hashed);
   Alerts(alerts, text);
   return text.Take();
 }

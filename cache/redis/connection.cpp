@@ -9,7 +9,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <cctype>
 #include <deque>
+#include <map>
 
 #include "cache/redis/tls.h"
 #include "core/async/task_group.h"
@@ -42,9 +44,11 @@ struct WaiterOf final : Waiter {
 
 // Some calls that left together, until they are answered.
 struct Request {
-  Request(std::size_t expected, Steady::time_point started) : expected(expected), started(started) {
+  Request(std::vector<std::string> names, Steady::time_point started)
+      : names(std::move(names)), expected(this->names.size()), started(started) {
     answers.reserve(expected);
   }
+  std::vector<std::string> names;
   std::size_t expected;
   Steady::time_point started;
   std::vector<Resp> answers;
@@ -97,6 +101,13 @@ Error FromHello(const RedisHost& host, const RedisEndpoint& endpoint, const Resp
 }
 
 }  // namespace
+
+// "*2\r\n$3\r\nGET\r\n…"
+void RedisBatch::Name(std::size_t at) {
+  const std::size_t from = bytes.find('\n', bytes.find('$', at)) + 1;
+  std::string& name = names.emplace_back(bytes, from, bytes.find('\r', from) - from);
+  for (char& letter : name) letter = static_cast<char>(std::tolower(letter));
+}
 
 struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Core> {
   Core(asio::any_io_executor e, RedisOptions o, Listener l)
@@ -290,9 +301,9 @@ struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Cor
     }
     const std::string db = std::to_string(to.db);
     if (to.db != 0) hello.Add({"SELECT", db});
-    const std::size_t scripts_from = hello.count;
+    const std::size_t scripts_from = hello.count();
     for (const std::string& script : options.scripts) hello.Add({"SCRIPT", "LOAD", script});
-    const std::size_t tracking_at = hello.count;
+    const std::size_t tracking_at = hello.count();
     if (!options.watch.empty()) {
       std::vector<std::string_view> words = {"CLIENT", "TRACKING", "ON", "BCAST"};
       for (const std::string& prefix : options.watch) {
@@ -300,8 +311,7 @@ struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Cor
         words.push_back(prefix);
       }
       words.push_back("NOLOOP");
-      AppendCommand(hello.bytes, words);
-      ++hello.count;
+      hello.Add(words);
     }
     error_code error;
     co_await asio::async_write(stream, asio::buffer(hello.bytes),
@@ -310,7 +320,7 @@ struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Cor
     bytes_out += hello.bytes.size();
     parser = RespParser();
     std::vector<Resp> answers;
-    while (answers.size() < hello.count) {
+    while (answers.size() < hello.count()) {
       const std::size_t got = co_await stream.async_read_some(
           asio::buffer(input), asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return NoWay("it hung up on the greeting", error);
@@ -419,6 +429,7 @@ struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Cor
     if (value.type == Resp::Type::kPush) return Pushed(value);
     if (pending.empty()) return Break("an answer that nobody asked for");
     Request& request = *pending.front();
+    commands[request.names[request.answers.size()]].Record(Steady::now() - request.started);
     request.answers.push_back(std::move(value));
     if (request.answers.size() < request.expected) return;
     if (expired > 0) --expired;
@@ -510,6 +521,7 @@ struct RedisConnection::Core : std::enable_shared_from_this<RedisConnection::Cor
   std::string broken;
   std::optional<Error> last_failure;
   std::uint64_t operations = 0, errors = 0, reconnects = 0, bytes_in = 0, bytes_out = 0;
+  std::map<std::string, LatencyHistogram> commands;  // How long they took, by name.
 };
 
 RedisConnection::RedisConnection(asio::any_io_executor executor, RedisOptions options,
@@ -582,12 +594,12 @@ Task<void> RedisConnection::Close() {
 Task<Result<std::vector<Resp>>> RedisConnection::Call(RedisBatch batch) {
   const auto core = core_;
   if (auto refusal = core->Refusal()) {
-    core->errors += batch.count;
+    core->errors += batch.count();
     co_return tl::unexpected(std::move(*refusal));
   }
-  core->operations += batch.count;
-  const auto request = std::make_shared<Request>(batch.count, Steady::now());
+  core->operations += batch.count();
   core->out += batch.bytes;
+  const auto request = std::make_shared<Request>(std::move(batch.names), Steady::now());
   core->pending.push_back(request);
   if (core->writer_sleeps) core->to_write.cancel();
   if (core->deadline_sleeps) core->deadline.cancel();
@@ -617,11 +629,13 @@ StoreNode RedisConnection::Snapshot() const {
   StoreNode node;
   node.name = core_->options.host.Name();
   node.health = core_->gate.Snapshot();
+  node.up = connected();
   node.operations = core_->operations;
   node.errors = core_->errors;
   node.reconnects = core_->reconnects;
   node.bytes_in = core_->bytes_in;
   node.bytes_out = core_->bytes_out;
+  for (const auto& [name, took] : core_->commands) node.commands.emplace(name, took.Read());
   return node;
 }
 

@@ -27,6 +27,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,15 +46,25 @@ inline constexpr std::string_view kRedisClientName = "sharepoint-audit";
 struct RedisBatch {
   RedisBatch() = default;
   void Add(std::initializer_list<std::string_view> words) {
+    Add(std::span(words.begin(), words.size()));
+  }
+  void Add(std::span<const std::string_view> words) {
+    const std::size_t at = bytes.size();
     AppendCommand(bytes, words);
-    ++count;
+    Name(at);
   }
   void AddEncoded(std::string_view command) {
+    const std::size_t at = bytes.size();
     bytes += command;
-    ++count;
+    Name(at);
   }
+  std::size_t count() const { return names.size(); }
+
   std::string bytes;
-  std::size_t count = 0;
+  std::vector<std::string> names;  // Of the commands, in lower case: "get".
+
+ private:
+  void Name(std::size_t at);  // The command whose bytes begin there.
 };
 
 struct RedisOptions {

@@ -191,9 +191,10 @@ Task<Result<std::vector<Resp>>> RedisNodes::Send(std::size_t node,
     const bool moves = !command->move_to.empty();
     if (moves) batch.Add({"MULTI"});
     const auto script = static_cast<std::size_t>(*command->script);
-    batch.bytes += fmt::format("*{}\r\n$7\r\nEVALSHA\r\n", command->words + 2);
-    AppendWord(batch.bytes, script < ids.size() ? ids[script] : std::string());
-    batch.AddEncoded(command->bytes);
+    std::string call = fmt::format("*{}\r\n$7\r\nEVALSHA\r\n", command->words + 2);
+    AppendWord(call, script < ids.size() ? ids[script] : std::string());
+    call += command->bytes;
+    batch.AddEncoded(call);
     if (!moves) continue;
     batch.Add({"RENAME", command->move_from, command->move_to});
     batch.Add({"EXEC"});

@@ -107,8 +107,7 @@ Task<void> CheckRights(RedisConnection& connection, RedisSecurityNode& node,
       for (const std::string_view word : probe.words) {
         if (!word.empty()) words.push_back(word);
       }
-      AppendCommand(dry.bytes, words);
-      ++dry.count;
+      dry.Add(words);
     }
     auto told = co_await connection.Call(std::move(dry));
     if (told && !told->front().IsError()) {

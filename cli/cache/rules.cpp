@@ -9,6 +9,7 @@
 #include "cli/cache/answer.h"
 #include "cli/cache/key_words.h"
 #include "cli/cache/verbs.h"
+#include "cli/cache_options.h"
 #include "cli/files.h"
 #include "core/auth/token_claims.h"
 #include "core/graph/service_error.h"
@@ -41,6 +42,13 @@ Json Seconds(std::optional<std::chrono::seconds> time) {
 
 std::string_view NameOf(Residence residence) {
   return residence == Residence::kMemory ? "memory" : "memory, second level";
+}
+
+// The rule of a kind as the configuration has it.
+CachePolicy RuleOf(const CachePolicy& policy, const Config& config) {
+  const CacheManager::Options options = CacheOptionsOf(config);
+  const auto at = options.overrides.find(policy.kind);
+  return at == options.overrides.end() ? policy : policy.With(at->second);
 }
 
 Json RowOf(const CachePolicy& policy, const CacheConfig& config) {
@@ -155,7 +163,7 @@ Result<ExitCode> CacheKeyVerb(const CacheCall& call) {
 Result<ExitCode> CachePolicyVerb(const CacheCall& call) {
   Json rows = Json::array();
   for (const CachePolicy& policy : kCachePolicies)
-    rows.push_back(RowOf(policy, call.config().cache));
+    rows.push_back(RowOf(RuleOf(policy, call.config()), call.config().cache));
   return Answer(call, rows);
 }
 
@@ -164,7 +172,7 @@ Result<ExitCode> CachePolicyExplain(const CacheCall& call) {
   if (!kind) return Fail(kind.error());
   const auto bytes = call.Bytes("bytes", 0);
   if (!bytes) return Fail(bytes.error());
-  const CachePolicy& policy = PolicyOf(*kind);
+  const CachePolicy policy = RuleOf(PolicyOf(*kind), call.config());
   const std::string wanted = call.Text("outcome", "good");
   Json answer = {{"kind", policy.name}, {"schema", policy.schema}, {"outcome", wanted}};
   if (const Answered* answered = AnsweredNamed(wanted)) {

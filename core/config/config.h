@@ -76,6 +76,7 @@ struct CacheConfig {
   int default_ttl = 3600;          // seconds
   int compression_threshold = 1000;
   int compression_level = 1;
+  std::string encoding = "json";  // json, msgpack, binary: of values in the second level
   std::string l2 = "disk:.sharepoint-audit/cache.db";
   std::string l2_fallback;  // Where l2 cannot be opened; empty: memory alone.
   std::string name_space;   // After the key prefix; empty: none.

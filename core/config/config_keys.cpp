@@ -10,6 +10,7 @@ using namespace std::string_view_literals;
 
 constexpr std::array kHttpVersions = {"auto"sv, "1.1"sv, "2"sv};
 constexpr std::array kRestModes = {"auto"sv, "on"sv, "off"sv};
+constexpr std::array kEncodings = {"json"sv, "msgpack"sv, "binary"sv};
 constexpr std::array kCacheModes = {"off"sv, "observe"sv, "read"sv, "readwrite"sv};
 // The rows of cache/cache_policy.h.
 constexpr std::array kCacheKinds = {
@@ -174,6 +175,11 @@ const ConfigKey kKeys[] = {
      .flag = "--compression-level",
      .min = 1,
      .max = 19},
+    {.path = "cache.encoding",
+     .field = FIELD(cache.encoding),
+     .help = "Form of the values in the second level; each is read, whichever is set",
+     .flag = "--cache-encoding",
+     .one_of = kEncodings},
     {.path = "cache.l2",
      .field = FIELD(cache.l2),
      .help = "Second level: none, disk:PATH, a Redis URL, or redis for cache.redis.url",
@@ -209,7 +215,8 @@ const ConfigKey kKeys[] = {
      .one_of = kCacheKinds},
     {.path = "cache.redis.url",
      .field = FIELD(cache.redis_url),
-     .help = "redis://, rediss://, redis+ring:// or redis+cluster:// URL",
+     .help = "redis://, rediss://, redis+ring:// or redis+cluster:// URL, such as "
+             "redis://redis:6379",
      .flag = "--redis-url",
      .form = TextForm::kRedisUrl},
     {.path = "cache.redis.security.redis_auth",

@@ -243,7 +243,7 @@ TEST_CASE("Who waited in vain for another process loads for itself and stores no
   CHECK(pair.Ask(0)->value->members == std::vector<std::string>{"eve"});
 }
 
-TEST_CASE("A corrupt or foreign entry is a miss and is replaced", "[cache][S1-35][S3-117]") {
+TEST_CASE("A corrupt or foreign entry is a miss and is replaced", "[cache][S3-117]") {
   Pair pair;
   pair.Ask(0);
   const std::string key = pair.Key("staff").text();

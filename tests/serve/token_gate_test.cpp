@@ -248,6 +248,56 @@ TEST_CASE("A revocation counts in every process that shares the second level",
   });
 }
 
+TEST_CASE("A hundred questions about health ask nothing of the second level",
+          "[cache][S2-13][S2-32]") {
+  const SharedStore store;
+  Serving serving(store.Options());
+  serving.Run([](Serving& s) -> Task<void> {
+    {
+      const auto got = co_await s.Get("/cache/health");
+      CHECK(got.status == 200);
+    }
+    const std::uint64_t before = s.caches.Stats().l2.operations;
+    for (int i = 0; i < 100; ++i) {
+      const auto got = co_await s.Get("/cache/health");
+      CHECK(got.status == 200);
+    }
+    CHECK(s.caches.Stats().l2.operations - before <= 1);
+  });
+}
+
+TEST_CASE("A token is decoded once, however often it comes, and what has expired is swept",
+          "[cache][S2-26][S2-05]") {
+  Serving serving;
+  serving.Run([](Serving& s) -> Task<void> {
+    const std::string token = s.Token();
+    const auto verdicts = [&s] {
+      for (const KindStats& kind : s.caches.Stats().kinds) {
+        if (kind.kind == "token_validation") return kind;
+      }
+      return KindStats();
+    };
+    for (int i = 0; i < 50; ++i) {
+      const auto got = co_await s.With(token);
+      CHECK(got.status == 200);
+    }
+    // Each decoding is a load of the verdict.
+    CHECK(verdicts().loads == 1);
+    CHECK(verdicts().hits() == 49);
+    CHECK(verdicts().entries == 1);
+
+    s.now += std::chrono::minutes(5);
+    const std::size_t dropped = co_await s.caches.Cleanup();
+    CHECK(dropped >= 1);
+    CHECK(verdicts().entries == 0);
+    {
+      const auto got = co_await s.With(token);
+      CHECK(got.status == 200);
+    }
+    CHECK(verdicts().loads == 2);
+  });
+}
+
 TEST_CASE("Neither token nor verdict reaches the second level or a key",
           "[cache][S2-06][S2-62][S2-64]") {
   const SharedStore store;

@@ -76,7 +76,7 @@ TEST_CASE("Redis shows what an audit stored, and no secret among keys and values
   CHECK(groups > 0);
 }
 
-TEST_CASE("Cold, warm disk and warm Redis export the same bytes", "[cache][redis][S4-15][S4-19]") {
+TEST_CASE("Cold, warm disk and warm Redis export the same bytes", "[cache][redis][S4-15]") {
   RedisServer redis;
   const Tenant tenant("small", kCertificate, {"hidden_groups=0", "deleted_groups=0"});
   const std::string disk = "disk:" + tenant.File("cache.db");

@@ -245,14 +245,18 @@ TEST_CASE("Groups that stand on many sites are found nine times of ten", "[cache
   CHECK(summary["cache"]["by_kind"]["group_members"]["hits"] > 0);
 }
 
-TEST_CASE("At the level debug each lookup is a line", "[cache][S0-23]") {
-  const Tenant tenant("small", kCertificate, Readable());
+TEST_CASE("At the level debug each lookup is a line, and none holds a secret",
+          "[cache][S0-23][S2-06]") {
+  const Tenant tenant("small", kSecret, Readable());
 
   const Ended ended = tenant.Audit({"--log-level", "debug"});
 
   REQUIRE(ended.exit == 0);
   const json kinds = ParseSummary(ended)["cache"]["by_kind"];
-  for (const char* kind : {"group_members", "site_groups"}) {
+  const json config = json::parse(ReadText(tenant.config()));
+  CHECK(ended.err.find(config["auth"]["client_secret"].get<std::string>()) == std::string::npos);
+  CHECK(ended.err.find("eyJ") == std::string::npos);  // No token.
+  for (const char* kind : {"group_members", "access_token"}) {
     INFO(kind);
     const std::uint64_t lookups =
         kinds[kind]["hits"].get<std::uint64_t>() + kinds[kind]["misses"].get<std::uint64_t>();

@@ -446,7 +446,8 @@ TEST_CASE("monitor shows what another process does", "[system][cache][S1-16]") {
   }));
 }
 
-TEST_CASE("key tells under which key a thing is kept", "[system][cache][S0-02][S1-24][S1-27]") {
+TEST_CASE("key tells under which key a thing is kept",
+          "[system][cache][S0-02][S1-24][S1-26][S1-27]") {
   const auto key = [](Words words) {
     words.insert(words.begin(), {"cache", "key"});
     return Run(words).out;
