@@ -45,7 +45,9 @@ TEST_CASE("Ten times the tenant takes ten times the requests and no more",
     double items, requests, of_floor, megabytes;
   };
   const auto cost_of = [](const std::string& sites, const std::string& items) {
-    Tenant tenant(Large("medium", kSecret, {"sites=" + sites, "items=" + items}));
+    Tenant tenant(Large("medium", kSecret,
+                        {"sites=" + sites, "items=" + items, "libraries_per_site=1",
+                         "subsite_rate=0", "system_libraries=false"}));
     const auto summary = tenant.Summary();
     const double requests = summary["api"]["graph_requests"];
     WARN(sites << " sites: " << summary["objects"]["files"] << " files, " << requests
