@@ -213,7 +213,7 @@ TEST_CASE("Closing leaves no memory, no file and no thread behind", "[cache][S3-
   const OpenHandles handles;
   for (int i = 0; i < kRounds; ++i) once();
 
-  // Less than a byte for each of the 500 entries of each round.
-  CHECK(BytesInUse() < before + kRounds * 500);
+  // An entry that stayed would be hundreds of bytes; less than 16 for each are the heap's own.
+  CHECK(BytesInUse() < before + kRounds * 500 * 16);
   CHECK(handles.more() == 0);
 }
