@@ -26,7 +26,7 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, bool incremental,
       batches_(graph_, Family::kSharePoint),
       directory_(graph_, Family::kDirectory),
       found_(executor_, kFoundAhead),
-      whole_(executor_, kFoundAhead),
+      whole_(executor_, kFoundAhead, config.concurrency.max_sites),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
                    cache, TenantScope(config), store),
       site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
@@ -62,7 +62,8 @@ Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
     stages.Start(Sort(reads));
-    for (int i = 0; i < config_.concurrency.max_sites; ++i) stages.Start(ScanWhole(reads));
+    // As many as can ask at once: each waits for one answer at a time.
+    for (int i = 0; i < config_.concurrency.max_api_calls; ++i) stages.Start(ScanWhole(reads));
     co_return;
   });
   progress_.phase = "reading permissions";
@@ -98,21 +99,27 @@ Task<void> AuditPipeline::Update(FoundContainer found, TaskGroup& reads) {
 
 Task<void> AuditPipeline::ScanWhole(TaskGroup& reads) {
   while (auto found = co_await whole_.Receive()) {
-    const Oid oid = found->oid;
     const std::string site_url = found->site_url;
-    if (found->list) {
-      if (co_await list_scan_.Scan(std::move(*found))) {
-        co_await scope_reader_.ReadList(oid, site_url, reads);
-      }
-      continue;
-    }
-    std::optional<ScopeMethod> method;
-    {
-      BatchQueue::Producer soon(batches_);  // Permission reads will follow.
-      method = co_await drive_scan_.Scan(std::move(*found));
-    }
-    if (method) co_await scope_reader_.ReadDrive(oid, site_url, *method, reads);
+    co_await Scan(std::move(*found), reads);
+    whole_.Done(site_url);
   }
+}
+
+Task<void> AuditPipeline::Scan(FoundContainer found, TaskGroup& reads) {
+  const Oid oid = found.oid;
+  const std::string site_url = found.site_url;
+  if (found.list) {
+    if (co_await list_scan_.Scan(std::move(found))) {
+      co_await scope_reader_.ReadList(oid, site_url, reads);
+    }
+    co_return;
+  }
+  std::optional<ScopeMethod> method;
+  {
+    BatchQueue::Producer soon(batches_);  // Permission reads will follow.
+    method = co_await drive_scan_.Scan(std::move(found));
+  }
+  if (method) co_await scope_reader_.ReadDrive(oid, site_url, *method, reads);
 }
 
 }  // namespace spa

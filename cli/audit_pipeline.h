@@ -14,6 +14,7 @@
 #pragma once
 
 #include "cache/cache_manager.h"
+#include "cli/scan_queue.h"
 #include "core/config/config.h"
 #include "core/graph/batch_queue.h"
 #include "core/graph/graph_client.h"
@@ -44,6 +45,7 @@ class AuditPipeline {
   [[nodiscard]] Task<void> Sort(TaskGroup& reads);
   [[nodiscard]] Task<void> Update(FoundContainer found, TaskGroup& reads);
   [[nodiscard]] Task<void> ScanWhole(TaskGroup& reads);
+  [[nodiscard]] Task<void> Scan(FoundContainer found, TaskGroup& reads);
 
   const Config& config_;
   const bool incremental_;
@@ -53,7 +55,8 @@ class AuditPipeline {
   GraphClient graph_;
   SharePointClient sharepoint_;
   BatchQueue batches_, directory_;
-  Channel<FoundContainer> found_, whole_;  // whole_: to be read whole.
+  Channel<FoundContainer> found_;
+  ScanQueue whole_;  // To be read whole.
   SiteAccess site_access_;
   SiteWalk site_walk_;
   DriveScan drive_scan_;

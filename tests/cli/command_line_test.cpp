@@ -183,8 +183,6 @@ TEST_CASE("help and version need nothing else") {
 
 TEST_CASE("what this version cannot do is refused, not ignored") {
   const auto [arguments, option] = GENERATE(table<Arguments, std::string>({
-      {{"--incremental"}, "--incremental"},
-      {{"--resume", "last"}, "--resume"},
       {{"--dry-run"}, "--dry-run"},
       {{"--record", "d"}, "--record"},
       {{"--replay", "d"}, "--replay"},
@@ -207,6 +205,12 @@ TEST_CASE("audit's options become checked values") {
 
   REQUIRE(checked.has_value());
   CHECK(checked->run.no_cache);
+  CHECK(checked->run.mode == RunMode::kFull);
+  CHECK(CheckAudit(Parsed({"audit"}), Complete(), {}, false)->run.mode == RunMode::kAuto);
+  CHECK(CheckAudit(Parsed({"audit", "--incremental"}), Complete(), {}, false)->run.mode ==
+        RunMode::kIncremental);
+  CHECK(CheckAudit(Parsed({"audit", "--resume", "last"}), Complete(), {}, false)->run.resume ==
+        "last");
   CHECK(checked->min_coverage == 99.5);
   CHECK(checked->run.patience == std::chrono::seconds(90));
   CHECK(checked->output_format == "table");
