@@ -12,7 +12,7 @@ namespace {
 
 using Kind = Principal::Kind;
 
-constexpr std::uint32_t kPlumbingGroup = 13;
+constexpr std::uint32_t kFirstPlumbing = 13;  // up to 19: a collection has five webs at most
 
 void WriteLevels(JsonOut& json, const std::vector<Level>& levels, Language language) {
   json.Open("RoleDefinitionBindings", '[');
@@ -30,7 +30,7 @@ void WriteLevels(JsonOut& json, const std::vector<Level>& levels, Language langu
 
 SiteGroup Plumbing(const Web& web) {
   SiteGroup group;
-  group.id = kPlumbingGroup;
+  group.id = kFirstPlumbing + web.number - web.collection;
   group.title = "Limited Access System Group For Web " + Text(web.web_id);
   group.owner_title = "System Account";
   group.description = group.title;
@@ -90,9 +90,10 @@ Response RestService::Assignments(const Request& request, const Web& web, const 
     }
   }
   if (!plumbing.empty() && room > 0) {
-    open(kPlumbingGroup);
-    if (member) WriteSiteGroup(json, web, Plumbing(web), users);
-    close(kPlumbingGroup, {Level::kWebLimited});
+    const SiteGroup group = Plumbing(web);
+    open(group.id);
+    if (member) WriteSiteGroup(json, web, group, users);
+    close(group.id, {Level::kWebLimited});
   }
   json.Close(']').Close('}');
   return response;
@@ -197,7 +198,9 @@ Response RestService::SiteGroupRoutes(const Request& request, const Web& web, co
   for (const SiteGroup& group : t_.webs()[web.collection].groups) {
     if (group.id == id) found = group;
   }
-  if (id == kPlumbingGroup) found = Plumbing(web);
+  for (const Web& each : t_.webs()) {
+    if (each.collection == web.collection && Plumbing(each).id == id) found = Plumbing(each);
+  }
   if (const auto place = LinkOfGroup(t_, web, id)) {
     const Library& library = t_.libraries()[place->library];
     const Acl acl = t_.OwnAcl(library, place->item);
@@ -220,6 +223,7 @@ Response RestService::SiteGroupRoutes(const Request& request, const Web& web, co
   return response;
 }
 
+// Site groups belong to the collection: each of its webs answers the same.
 Response RestService::SiteGroups(const Request& request, const Web& web) {
   const bool users = Lower(request.Query("$expand")).find("users") != std::string::npos;
   Response response;
@@ -228,7 +232,9 @@ Response RestService::SiteGroups(const Request& request, const Web& web) {
   for (const SiteGroup& group : t_.webs()[web.collection].groups) {
     WriteSiteGroup(json, web, group, users);
   }
-  WriteSiteGroup(json, web, Plumbing(web), users);
+  for (const Web& each : t_.webs()) {
+    if (each.collection == web.collection) WriteSiteGroup(json, web, Plumbing(each), users);
+  }
   for (const SiteGroup& group : LinkGroups(web)) WriteSiteGroup(json, web, group, users);
   json.Close(']').Close('}');
   return response;

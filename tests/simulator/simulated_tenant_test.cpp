@@ -1,5 +1,7 @@
 #include "simulator/simulated_tenant.h"
 
+#include <set>
+
 #include "tests/simulator/simulator_client.h"
 
 namespace spa::sim {
@@ -85,6 +87,22 @@ TEST_CASE("Transitive members are each told once although groups hold each other
   const std::set<std::uint32_t> users(members.users.begin(), members.users.end());
   REQUIRE(users.size() == members.users.size());
   REQUIRE(members.groups.size() == 2);
+}
+
+TEST_CASE("Site groups are those of the collection, whichever of its webs is asked") {
+  SimulatorClient client;
+
+  int compared = 0;
+  for (const Web& web : client.tenant.webs()) {
+    if (web.parent < 0 || web.state != SiteState::kOpen) continue;
+    const std::string ask = "/_api/web/sitegroups?$expand=Users";
+    const auto answer = client.Rest(web.path + ask);
+    CHECK(answer == client.Rest(client.tenant.webs()[web.collection].path + ask));
+    std::set<int> ids;
+    for (const auto& group : answer["value"]) CHECK(ids.insert(group["Id"].get<int>()).second);
+    ++compared;
+  }
+  CHECK(compared > 0);
 }
 
 TEST_CASE("A spec with an unknown key names the nearest known one") {
