@@ -108,7 +108,7 @@ TEST_CASE("Each kind keeps no more entries than its row says",
       Capacity{CacheKind::kTokenValidation, 5000}, Capacity{CacheKind::kServiceError, 2000},
       Capacity{CacheKind::kHealth, 100}, Capacity{CacheKind::kUnnamed, 1000});
   CAPTURE(PolicyOf(capacity.kind).name);
-  CacheManager caches({});
+  CacheManager caches({.bytes = std::size_t{1} << 30});  // So that it is the entries that count.
   auto cache = caches.Open<std::string>(capacity.kind);
 
   Await([&]() -> Task<void> {
