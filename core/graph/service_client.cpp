@@ -154,6 +154,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     if (attempt > 0) ++counters_.retried;
     counters_.resource_units += request.units;
     auto answer = co_await http_.Send(std::move(http), std::move(permit));
+    family.Heed(request.units, answer ? answer->headers : HttpHeaders());
 
     std::optional<Error> failure;
     if (!answer) {

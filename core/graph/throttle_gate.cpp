@@ -15,11 +15,22 @@ ThrottleGate::ThrottleGate(asio::any_io_executor executor, std::chrono::seconds 
                            UnitBudget::Limits limits)
     : executor_(std::move(executor)), patience_(patience), budget_(limits) {}
 
-void ThrottleGate::Heed(const HttpHeaders& headers) {
-  const std::string_view value = FindHeader(headers, "RateLimit-Limit");
-  std::int64_t limit = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), limit);
-  if (error == std::errc()) budget_.Learn(limit);
+void ThrottleGate::Heed(int units, const HttpHeaders& headers) {
+  on_their_way_ -= units;
+  const std::string_view text = FindHeader(headers, "RateLimit-Remaining");
+  std::int64_t remaining = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), remaining);
+  const auto reset = ParseRetryAfter(FindHeader(headers, "RateLimit-Reset"), {});
+  if (error != std::errc() || !reset) return;
+  const auto now = Clock::now();
+  const std::int64_t left = remaining - on_their_way_;
+  announced_ = now < announced_end_ ? std::min(announced_, left) : left;
+  announced_end_ = now + std::chrono::ceil<std::chrono::milliseconds>(*reset);
+}
+
+ThrottleGate::Clock::time_point ThrottleGate::ReadyAt(int units, Clock::time_point now) {
+  const auto ready = budget_.ReadyAt(units, now);
+  return now < announced_end_ && units > announced_ ? std::max(ready, announced_end_) : ready;
 }
 
 std::chrono::duration<double> ThrottleGate::BudgetWait(int units) {
@@ -30,7 +41,7 @@ std::chrono::duration<double> ThrottleGate::BudgetWait(int units) {
 Task<void> ThrottleGate::Pass(int units) {
   for (;;) {
     const auto now = Clock::now();
-    const auto ready = std::max(not_before_, budget_.ReadyAt(units, now));
+    const auto ready = std::max(not_before_, ReadyAt(units, now));
     if (ready <= now) co_return;
     asio::steady_timer timer(executor_, ready);
     co_await timer.async_wait(asio::use_awaitable);
@@ -39,8 +50,10 @@ Task<void> ThrottleGate::Pass(int units) {
 
 bool ThrottleGate::Enter(int units) {
   const auto now = Clock::now();
-  if (now < not_before_ || budget_.ReadyAt(units, now) > now) return false;
+  if (now < not_before_ || ReadyAt(units, now) > now) return false;
   budget_.Spend(units, now);
+  on_their_way_ += units;
+  announced_ -= units;
   return true;
 }
 

@@ -1,7 +1,9 @@
 // ThrottleGate: when a request of one API family may go out. When the service says 429 or 503 to
 // one request, every request of that family waits until the time it named has passed (graph.md 6.1:
 // pause ALL workers). And none goes that the family's budget of resource units has no room for, so
-// that the service need not say so (core/graph/unit_budget.h).
+// that the service need not say so: the configured one (core/graph/unit_budget.h), and what the
+// service itself says is left, which it does from 80 % of its minute on (RateLimit-Remaining,
+// RateLimit-Reset; graph.md 6.1). What is still on its way counts as spent.
 //
 // Threads: the io_context's thread.
 // Patience: Exhausted() tells when nothing has succeeded for so long since the first pause that the
@@ -26,8 +28,8 @@ class ThrottleGate {
   ThrottleGate(asio::any_io_executor executor, std::chrono::seconds patience,
                UnitBudget::Limits limits = {});
 
-  // What an answer says about the budget (RateLimit-Limit).
-  void Heed(const HttpHeaders& headers);
+  // What entered with `units` was answered, with these headers.
+  void Heed(int units, const HttpHeaders& headers);
   // How long the budget alone would hold `units` back.
   std::chrono::duration<double> BudgetWait(int units);
   // Waits until no pause is in force and the budget has room for `units`.
@@ -48,7 +50,13 @@ class ThrottleGate {
  private:
   asio::any_io_executor executor_;
   std::chrono::seconds patience_;
+  // The first moment at which neither budget holds `units` back.
+  Clock::time_point ReadyAt(int units, Clock::time_point now);
+
   UnitBudget budget_;
+  std::int64_t on_their_way_ = 0;      // units
+  std::int64_t announced_ = 0;         // units the service has left …
+  Clock::time_point announced_end_{};  // … until then.
   Clock::time_point not_before_{};
   std::optional<Clock::time_point> throttled_since_;  // the first pause since the last success
 };

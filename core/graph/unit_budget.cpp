@@ -63,12 +63,6 @@ UnitBudget::Limits UnitBudget::LimitsOf(std::int64_t per_minute) {
   return limits;
 }
 
-void UnitBudget::Learn(std::int64_t per_minute) {
-  if (per_minute <= 0) return;
-  const std::int64_t ours = std::max<std::int64_t>(per_minute - per_minute / 20, 1);
-  if (limits_.per_minute == 0 || ours < limits_.per_minute) limits_ = LimitsOf(ours);
-}
-
 std::int64_t UnitBudget::spent_in_minute(Clock::time_point now) {
   minute_.Advance(SlotOf(now, kMinuteSlot));
   return minute_.total;

@@ -1,9 +1,7 @@
 // UnitBudget: how many resource units may be spent now without going over the service's limits
 // (graph.md 6.1: so many in a minute, so many in a day; a request costs 1, 2 or 5).
 //
-// Two sliding windows of what was spent by this process. A limit that is not configured is unknown
-// until the service tells it; it tells from 80 % of the minute's limit on. A configured limit is
-// never raised by what the service says. The day's limit follows from the minute's: by the
+// Two sliding windows of what was spent by this process. The day's limit follows from the minute's: by the
 // published table it is 960 times as much, and 1,200,000 at least.
 //
 // Threads: the io_context's thread.
@@ -32,9 +30,6 @@ class UnitBudget {
   // than a whole limit may go when its window is empty.
   Clock::time_point ReadyAt(std::int64_t units, Clock::time_point now);
   void Spend(std::int64_t units, Clock::time_point now);
-
-  // The service's own limit for a minute. A twentieth is left for what is on its way.
-  void Learn(std::int64_t per_minute);
 
   const Limits& limits() const { return limits_; }
   std::int64_t spent_in_minute(Clock::time_point now);

@@ -74,15 +74,42 @@ TEST_CASE("Nobody enters whom the budget has no room for") {
   CHECK(gate.budget().spent_in_minute(ThrottleGate::Clock::now()) == 100);
 }
 
-TEST_CASE("The limit in an answer is learnt") {
+TEST_CASE("What the service says is left is not gone over, counting what is on its way") {
   asio::io_context io;
   ThrottleGate gate(io.get_executor(), 60s);
-  HttpHeaders headers = {{"ratelimit-limit", "1250"}};
-  gate.Heed(headers);
-  CHECK(gate.budget().limits().per_minute == 1188);
-  headers = {{"RateLimit-Limit", "soon"}};
-  gate.Heed(headers);
-  CHECK(gate.budget().limits().per_minute == 1188);
+  CHECK(gate.Enter(10));
+  CHECK(gate.Enter(50));
+  gate.Heed(10, {{"ratelimit-remaining", "200"}, {"RateLimit-Reset", "30"}});
+  CHECK_FALSE(gate.Enter(151));
+  CHECK(gate.Enter(100));
+  CHECK_FALSE(gate.Enter(51));
+  CHECK(gate.Enter(50));
+  CHECK_FALSE(gate.Enter(1));
+  gate.Heed(50, {{"RateLimit-Remaining", "190"}, {"RateLimit-Reset", "29"}});
+  CHECK_FALSE(gate.Enter(1));  // An answer that was written earlier gives nothing back.
+}
+
+TEST_CASE("With the service's new minute everything may go again") {
+  asio::io_context io;
+  ThrottleGate gate(io.get_executor(), 60s);
+  CHECK(gate.Enter(1));
+  gate.Heed(1, {{"RateLimit-Remaining", "0"}, {"RateLimit-Reset", "0.03"}});
+  CHECK_FALSE(gate.Enter(1));
+  const auto start = std::chrono::steady_clock::now();
+
+  testing::RunTask(io, gate.Pass(1));
+
+  CHECK(std::chrono::steady_clock::now() - start >= 20ms);
+  CHECK(gate.Enter(1));
+}
+
+TEST_CASE("Words about the budget that make no sense change nothing") {
+  asio::io_context io;
+  ThrottleGate gate(io.get_executor(), 60s);
+  CHECK(gate.Enter(1));
+  gate.Heed(1, {{"RateLimit-Remaining", "soon"}, {"RateLimit-Reset", "30"}});
+  gate.Heed(0, {{"RateLimit-Remaining", "0"}});
+  CHECK(gate.Enter(1000));
 }
 
 TEST_CASE("A shorter pause does not end a longer one") {

@@ -65,27 +65,5 @@ TEST_CASE("What costs more than the whole limit goes when nothing else did") {
   CHECK(budget.ReadyAt(1, now) <= now + 62s);
 }
 
-TEST_CASE("A limit the service tells is kept, with a margin, and never raises a configured one") {
-  UnitBudget unknown;
-  unknown.Learn(1250);
-  CHECK(unknown.limits().per_minute == 1188);
-  UnitBudget configured = BudgetOf(600);
-  configured.Learn(1250);
-  CHECK(configured.limits().per_minute == 600);
-  configured.Learn(500);
-  CHECK(configured.limits().per_minute == 475);
-  configured.Learn(0);
-  CHECK(configured.limits().per_minute == 475);
-}
-
-TEST_CASE("What was spent before the limit was known counts when it is") {
-  UnitBudget budget;
-  const Time now{1000s};
-  budget.Spend(1000, now);
-  budget.Learn(1250);
-  CHECK(budget.ReadyAt(100, now + 1s) == now + 1s);
-  CHECK(budget.ReadyAt(500, now + 1s) >= now + 60s);
-}
-
 }  // namespace
 }  // namespace spa
