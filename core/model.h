@@ -25,6 +25,7 @@ struct Site {
   std::string id;         // Graph: "host,siteCollectionGuid,webGuid", or whatever it is: opaque.
   std::string parent_id;  // Graph id of the parent web; empty for the root web of a collection.
   std::string root_id;    // Graph id of the topmost web known above it; empty: itself.
+  std::string root_url;   // Its address.
   std::string web_url;
   std::string name;  // displayName, else name, else the URL's last part.
   bool is_personal = false;

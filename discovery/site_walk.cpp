@@ -192,6 +192,7 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     for (Site& child : *subsites) {
       child.parent_id = site.id;
       child.root_id = site.root_id.empty() ? site.id : site.root_id;
+      child.root_url = site.root_id.empty() ? site.web_url : site.root_url;
       co_await Enter(std::move(child), oid);
     }
   }

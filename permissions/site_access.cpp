@@ -7,8 +7,8 @@
 namespace spa {
 namespace {
 
-std::string ApiOf(const Site& site) {
-  std::string url = EncodedUrl(site.web_url);
+std::string ApiOf(const std::string& web_url) {
+  std::string url = EncodedUrl(web_url);
   while (url.ends_with('/')) url.pop_back();
   return url + "/_api/web";
 }
@@ -27,7 +27,7 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
     co_await EnterGraphOnly(site, oid, lists);
     co_return facts;
   }
-  const std::string api = ApiOf(site);
+  const std::string api = ApiOf(site.web_url);
   auto web = co_await ReadWeb(site, api, oid);
   auto rest_lists = co_await mode_.sharepoint->List(
       api + "/lists?$select=Id,Title,Hidden,BaseTemplate,ItemCount,HasUniqueRoleAssignments",
@@ -125,9 +125,11 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
 }
 
 Task<Result<std::vector<SiteGroupMembers>>> SiteAccess::ReadGroups(Site site) {
-  auto groups = co_await mode_.sharepoint->List(ApiOf(site) + "/sitegroups?$expand=Users",
-                                                "reading the site groups of " + site.web_url,
-                                                &DecodeSiteGroups);
+  // By the collection's address, whichever of its webs comes first, so that each run asks the same.
+  const std::string& url = site.root_url.empty() ? site.web_url : site.root_url;
+  auto groups =
+      co_await mode_.sharepoint->List(ApiOf(url) + "/sitegroups?$expand=Users",
+                                      "reading the site groups of " + url, &DecodeSiteGroups);
   if (!groups) co_return Fail(std::move(groups.error()));
   std::vector<SiteGroupMembers> kept(groups->size());
   for (std::size_t i = 0; i < kept.size(); ++i) {
