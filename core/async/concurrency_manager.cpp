@@ -75,6 +75,7 @@ ConcurrencyManager::ConcurrencyManager(asio::io_context& io, Limits limits)
            limits.cpu_tasks > 0
                ? limits.cpu_tasks
                : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+      in_order_(limits.in_order),
       db_thread_(1),
       cpu_threads_(static_cast<std::size_t>(cpu_.limit())) {}
 

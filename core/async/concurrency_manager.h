@@ -67,6 +67,9 @@ class ConcurrencyManager {
     int api_calls = 20;
     int db_connections = 10;  // The store has one writer; the rest are readers.
     int cpu_tasks = 0;        // 0: one per hardware thread.
+    // All work runs on the caller's thread, in the order it is asked for, so that what a run does
+    // depends on its answers alone (--replay).
+    bool in_order = false;
   };
 
   ConcurrencyManager(asio::io_context& io, Limits limits);
@@ -80,6 +83,7 @@ class ConcurrencyManager {
   template <class Fn>
   Task<std::invoke_result_t<Fn&>> RunDb(Fn fn) {
     auto permit = co_await db_.Acquire();
+    if (in_order_) co_return fn();
     co_return co_await RunOn(db_thread_.get_executor(), std::move(fn));
   }
 
@@ -87,6 +91,7 @@ class ConcurrencyManager {
   template <class Fn>
   Task<std::invoke_result_t<Fn&>> RunCpu(Fn fn) {
     auto permit = co_await cpu_.Acquire();
+    if (in_order_) co_return fn();
     co_return co_await RunOn(cpu_threads_.get_executor(), std::move(fn));
   }
 
@@ -94,6 +99,7 @@ class ConcurrencyManager {
   Semaphore api_;
   Semaphore db_;
   Semaphore cpu_;
+  bool in_order_;
   asio::thread_pool db_thread_;
   asio::thread_pool cpu_threads_;
 };

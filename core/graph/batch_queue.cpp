@@ -136,7 +136,9 @@ Task<void> BatchQueue::Serve(TaskGroup& sending) {
   for (;;) {
     const auto now = SteadyClock::now();
     const bool answers_out = sending.running() > 1;  // More than this task.
+    const bool waits = !graph_.service().offline();
     const auto due = ready_.empty()   ? SteadyClock::time_point::max()
+                     : !waits         ? oldest_
                      : producers_ > 0 ? oldest_ + kCompany
                      : answers_out    ? oldest_ + kAnswers
                                       : newest_ + kSettle;
@@ -166,10 +168,12 @@ void BatchQueue::Settle(const std::shared_ptr<Part>& part, Result<BatchAnswer> r
 }
 
 Task<void> BatchQueue::PushLater(std::shared_ptr<Part> part) {
-  asio::steady_timer pause(
-      graph_.service().executor(),
-      std::chrono::ceil<std::chrono::milliseconds>(Backoff(part->failures - 1)));
-  co_await pause.async_wait(asio::use_awaitable);
+  if (!graph_.service().offline()) {
+    asio::steady_timer pause(
+        graph_.service().executor(),
+        std::chrono::ceil<std::chrono::milliseconds>(Backoff(part->failures - 1)));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
   Push(std::move(part), /*front=*/true);
 }
 
@@ -240,7 +244,7 @@ Task<void> BatchQueue::Send(Parts parts) {
       const auto wait = ParseRetryAfter(FindHeader(answer.headers, "Retry-After"),
                                         std::chrono::system_clock::now());
       const auto pause = wait.value_or(Backoff(part->failures));
-      gate.PauseFor(pause);
+      if (!service.offline()) gate.PauseFor(pause);
       log::Debug(fmt::format("{}: HTTP {} in a batch, pausing {:.1f} s", part->read.what,
                              answer.status, pause.count()));
       if (gate.Exhausted()) {

@@ -149,6 +149,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     http.headers.emplace_back("Authorization", "Bearer " + token->value);
     http.headers.emplace_back("client-request-id", NewGuid());
     http.body = request.body;
+    http.keep = true;
     const bool to_graph = resource == audiences_.graph_resource();
     ++(to_graph ? counters_.graph_requests : counters_.sharepoint_requests);
     if (attempt > 0) ++counters_.retried;
@@ -181,7 +182,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
       const auto wait =
           ParseRetryAfter(answer->Header("Retry-After"), std::chrono::system_clock::now());
       const auto pause = wait.value_or(Backoff(throttles));
-      family.PauseFor(pause);
+      if (!offline()) family.PauseFor(pause);
       log::Debug(fmt::format("{}: HTTP {}, pausing {:.1f} s", request.what, answer->status,
                              pause.count()));
       if (++throttles == 1) throttled_since = ThrottleGate::Clock::now();
@@ -209,6 +210,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     if (++failures >= kMaxFailures) co_return Fail(std::move(*failure));
     log::Debug(fmt::format("trying again: {}", failure->message),
                {{"request_id", failure->request_id}});
+    if (offline()) continue;
     asio::steady_timer pause(io_,
                              std::chrono::ceil<std::chrono::milliseconds>(Backoff(failures - 1)));
     co_await pause.async_wait(asio::use_awaitable);

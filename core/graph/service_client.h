@@ -103,6 +103,8 @@ class ServiceClient {
   ThrottleGate& gate(Family family) {
     return family == Family::kDirectory ? directory_ : sharepoint_;
   }
+  // Answers come from a capture: there is nobody to spare, so no wait is kept.
+  bool offline() const { return http_.offline(); }
   ApiCounters& counters() { return counters_; }
   const Audiences& audiences() const { return audiences_; }
   asio::any_io_executor executor() { return io_.get_executor(); }

@@ -9,6 +9,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <functional>
 #include <unordered_map>
 
@@ -285,8 +286,35 @@ Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request) {
   co_return co_await Send(std::move(request), std::move(permit));
 }
 
-Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request,
-                                            [[maybe_unused]] Semaphore::Permit permit) {
+Task<Result<HttpResponse>> HttpClient::Send(HttpRequest request, Semaphore::Permit permit) {
+  if (source_) co_return co_await FromSource(std::move(request));
+  if (!recorder_ || !request.keep) {
+    co_return co_await SendOut(std::move(request), std::move(permit));
+  }
+  const HttpRequest asked = request;
+  auto answer = co_await SendOut(std::move(request), std::move(permit));
+  co_await concurrency_.RunCpu([&] { recorder_(asked, answer); });
+  co_return answer;
+}
+
+Task<Result<HttpResponse>> HttpClient::FromSource(HttpRequest request) {
+  ++counters_.requests;
+  counters_.peak_in_flight = 1;
+  // Who waits has its turn, and a signal is heard.
+  const auto executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
+  auto answer = source_(request);
+  if (!answer) {
+    ++counters_.failures;
+    co_return answer;
+  }
+  counters_.bytes_received += static_cast<long>(answer->body.size());
+  answer->body.reserve(answer->body.size() + kPadding);
+  co_return answer;
+}
+
+Task<Result<HttpResponse>> HttpClient::SendOut(HttpRequest request,
+                                               [[maybe_unused]] Semaphore::Permit permit) {
   ++counters_.requests;
   const auto began = std::chrono::steady_clock::now();
   auto transfer = std::make_shared<Transfer>();

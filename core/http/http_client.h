@@ -44,6 +44,7 @@ struct HttpRequest {
   std::chrono::milliseconds connect_timeout{20'000};
   std::chrono::milliseconds timeout{300'000};
   bool use_proxy = true;  // false: for the link-local metadata service
+  bool keep = false;      // The answer may be kept on disk (--record): there is no token in it.
 };
 
 struct HttpResponse {
@@ -96,10 +97,25 @@ class HttpClient {
     listener_ = std::move(listener);
   }
 
+  // Told of every exchange with `keep` that was not cancelled, before its caller is. On worker
+  // threads; what it throws reaches the caller of Send.
+  using Recorder = std::function<void(const HttpRequest&, const Result<HttpResponse>&)>;
+  void set_recorder(Recorder recorder) { recorder_ = std::move(recorder); }
+
+  // From now on every answer comes from here and nothing is sent (--replay).
+  using Source = std::function<Result<HttpResponse>(const HttpRequest&)>;
+  void set_source(Source source) { source_ = std::move(source); }
+  bool offline() const { return static_cast<bool>(source_); }
+
  private:
   class Engine;
+  [[nodiscard]] Task<Result<HttpResponse>> SendOut(HttpRequest request, Semaphore::Permit permit);
+  [[nodiscard]] Task<Result<HttpResponse>> FromSource(HttpRequest request);
+
   Counters counters_;
   std::function<void(const HttpEnding&)> listener_;
+  Recorder recorder_;
+  Source source_;
   ConcurrencyManager& concurrency_;
   std::unique_ptr<Engine> engine_;
 };

@@ -64,7 +64,8 @@ Status SqliteStore::StartWrite() {
   if (broken_) return Fail(*broken_);
   if (run_ == 0)
     return Fail(ErrorCode::kInternal, "the audit database was written to outside a run");
-  if (db_->InTransaction() && SteadyClock::now() - committed_ > kLongestTransaction) {
+  if (db_->InTransaction() && !replayed_ &&
+      SteadyClock::now() - committed_ > kLongestTransaction) {
     if (auto committed = Commit(); !committed) return committed;
   }
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");

@@ -45,6 +45,12 @@ struct RunInfo {
   std::string summary_json;  // The run summary as printed; empty while running.
 };
 
+// Whose place a replayed run takes.
+struct RunIdentity {
+  RunIdentity() = default;
+  std::string id, started_at, finished_at;
+};
+
 // What a run is asked to be.
 struct RunRequest {
   RunRequest() = default;
@@ -55,6 +61,9 @@ struct RunRequest {
   std::optional<std::chrono::seconds> max_age;
   // kAuto only: full where the last full run began longer ago.
   std::chrono::seconds full_after = std::chrono::days(7);
+  // Instead of a new id and the present time, so that the database is the same each time. It must
+  // hold no run yet: kUsage.
+  std::optional<RunIdentity> replayed;
 };
 
 // What is known of a drive when its scan begins.

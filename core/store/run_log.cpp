@@ -111,8 +111,8 @@ Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request
   incremental_ = run.mode == "incremental";
   fresh_from_ = run.number;
   if (incremental_) {
-    auto& first = db_->Get(
-        "SELECT coalesce(min(number), ?1) FROM run WHERE number < ?1 AND started_at > ?2");
+    auto& first =
+        db_->Get("SELECT coalesce(min(number), ?1) FROM run WHERE number < ?1 AND started_at > ?2");
     const auto oldest = std::chrono::system_clock::now() - request.max_age.value_or(kNoMaxAge);
     const std::string since = UtcText(oldest);
     if (first.Bind(run.number, since).Step()) fresh_from_ = first.Int(0);
@@ -158,11 +158,17 @@ Result<RunInfo> SqliteStore::BeginRun(const RunRequest& request) {
     recently_full = earlier.Int(1) > 0;
   }
   earlier.Reset();
+  if (request.replayed && db_->Number("SELECT count(*) FROM run") > 0) {
+    sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    return Fail(ErrorCode::kUsage, fmt::format("{} holds runs already", db_->path()),
+                "Name a file that does not exist yet with --db: a replay stands alone.");
+  }
+  replayed_ = request.replayed;
   const bool incremental = any && (request.mode == RunMode::kIncremental ||
                                    (request.mode == RunMode::kAuto && recently_full));
   RunInfo run;
-  run.started_at = UtcText(now);
-  run.id = NewRunId(run.started_at);
+  run.started_at = replayed_ ? replayed_->started_at : UtcText(now);
+  run.id = replayed_ ? replayed_->id : NewRunId(run.started_at);
   run.status = "running";
   run.mode = incremental ? "incremental" : "full";
   run.tenant_id = request.tenant_id;
@@ -243,8 +249,16 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
   }
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
   db_->Get("UPDATE run SET status = ?, finished_at = ?, summary_json = ? WHERE number = ?")
-      .Bind(status, UtcText(std::chrono::system_clock::now()), summary_json, run_)
+      .Bind(status, replayed_ ? replayed_->finished_at : UtcText(std::chrono::system_clock::now()),
+            summary_json, run_)
       .Run();
+  if (replayed_) {  // Which process it was must not show.
+    db_->Get(
+           "UPDATE run SET pid = NULL, process_start = NULL, host = NULL, heartbeat = NULL "
+           "WHERE number = ?")
+        .Bind(run_)
+        .Run();
+  }
   db_->Exec("COMMIT");
   auto finished = EndWrite("finishing the run");
   if (!finished) return finished;

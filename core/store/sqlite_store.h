@@ -132,6 +132,7 @@ class SqliteStore final : public AuditStore {
   // When last; old transactions end by themselves.
   SteadyClock::time_point committed_, heartbeat_;
   std::optional<Error> broken_;
+  std::optional<RunIdentity> replayed_;
   std::unordered_map<Oid, Stage> stages_;
 };
 
