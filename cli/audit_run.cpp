@@ -15,8 +15,11 @@
 #include "cli/exit_code.h"
 #include "cli/host_health.h"
 #include "cli/progress.h"
+#include "cli/replay.h"
 #include "cli/shared_reads.h"
 #include "core/auth/token_source.h"
+#include "core/capture/capture_reader.h"
+#include "core/capture/capture_writer.h"
 #include "core/clock.h"
 #include "core/log/log.h"
 
@@ -27,17 +30,25 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);
 
+// Where the answers of a run go, or come from. At most one.
+struct Tape {
+  std::unique_ptr<CaptureWriter> writer;
+  std::unique_ptr<CaptureReader> reader;
+};
+
 // Everything one audit needs, in the order in which it is made.
 class Audit {
  public:
-  Audit(const AuditOptions& options, std::unique_ptr<AuditStore> store)
+  Audit(const AuditOptions& options, std::unique_ptr<AuditStore> store, Tape tape)
       : options_(options),
         config_(options.config),
+        record_(std::move(tape.writer)),
+        replay_(std::move(tape.reader)),
         io_(1),
         store_(std::move(store)),
-        concurrency_(io_, LimitsOf(config_.concurrency)),
+        concurrency_(io_, LimitsOf(options)),
         http_(io_, concurrency_, HttpOptionsOf(config_)),
-        cache_(OptionsOfCache(options)),
+        cache_(OptionsOfCache(options, replay_.get())),
         reads_(cache_, hosts_, config_.auth.tenant_id),
         writer_(*store_, concurrency_),
         progress_(stderr, Progress::ForStderr(options.quiet)) {}
@@ -45,14 +56,21 @@ class Audit {
   Result<AuditOutcome> Run();
 
  private:
-  static ConcurrencyManager::Limits LimitsOf(const ConcurrencyConfig& config) {
-    return {config.max_api_calls, config.max_db_connections, config.max_cpu_tasks};
+  static ConcurrencyManager::Limits LimitsOf(const AuditOptions& options) {
+    const ConcurrencyConfig& config = options.config.concurrency;
+    return {config.max_api_calls, config.max_db_connections, config.max_cpu_tasks,
+            !options.replay.empty()};
   }
   static HttpClient::Options HttpOptionsOf(const Config& config) {
     return {config.tls_ca_file, config.graph.http_version, config.graph.user_agent};
   }
-  static CacheManager::Options OptionsOfCache(const AuditOptions& options) {
+  static CacheManager::Options OptionsOfCache(const AuditOptions& options,
+                                              const CaptureReader* replay) {
     CacheManager::Options cache = CacheOptionsOf(options.config);
+    if (replay) {
+      const auto time = TimeOf(replay->head().started_at);
+      cache.clock = [time] { return time; };
+    }
     if (options.no_cache) cache.enabled = false;
     if (options.max_age) cache.not_before = cache.clock() - *options.max_age;
     cache.refresh_behind = false;              // An audit can wait, and would rather have it new.
@@ -60,6 +78,7 @@ class Audit {
     return cache;
   }
 
+  Status ConnectTape();
   [[nodiscard]] Task<void> Main();
   [[nodiscard]] Task<void> Work();
   [[nodiscard]] Task<void> OpenCache();
@@ -73,6 +92,8 @@ class Audit {
 
   const AuditOptions& options_;
   const Config& config_;
+  const std::unique_ptr<CaptureWriter> record_;  // --record
+  const std::unique_ptr<CaptureReader> replay_;  // --replay
   asio::io_context io_;
   std::unique_ptr<AuditStore> store_;
   ConcurrencyManager concurrency_;
@@ -93,13 +114,11 @@ class Audit {
 
 Result<AuditOutcome> Audit::Run() {
   http_.set_listener([this](const HttpEnding& ending) { hosts_.Heard(ending); });
-  auto tokens = MakeTokenSource(config_.auth, http_);
-  if (!tokens) return Fail(std::move(tokens.error()));
-  tokens_ = std::make_unique<CachedTokens>(*std::move(tokens), cache_,
-                                           config_.auth.tenant_id + '/' + config_.auth.client_id);
+  if (auto connected = ConnectTape(); !connected) return Fail(std::move(connected.error()));
   service_.emplace(io_, concurrency_, http_, *tokens_,
                    Audiences(config_.graph.base_url, config_.tenant_url), options_.patience,
-                   UnitBudget::LimitsOf(config_.concurrency.resource_units_per_minute));
+                   replay_ ? UnitBudget::Limits()
+                           : UnitBudget::LimitsOf(config_.concurrency.resource_units_per_minute));
 
   asio::cancellation_signal stop;
   bool interrupted = false;
@@ -147,7 +166,39 @@ Result<AuditOutcome> Audit::Run() {
   outcome.aborted = std::move(aborted);
   const Status finished = store_->FinishRun(outcome.summary.status, ToJson(outcome.summary));
   if (!finished && !outcome.aborted) return Fail(finished.error());
+  if (record_ && whole) {
+    CaptureHead head = HeadOf(config_, run_, SharePointListens());
+    head.finished_at = outcome.summary.finished_at;
+    head.duration_seconds = outcome.summary.duration_seconds;
+    if (auto ended = record_->PutHead(std::move(head)); !ended) {
+      return Fail(std::move(ended.error()));
+    }
+  }
   return outcome;
+}
+
+// Who signs in, where answers come from and where they go.
+Status Audit::ConnectTape() {
+  if (replay_) {
+    tokens_ = std::make_unique<ReplayTokens>(replay_->head().sharepoint);
+    http_.set_source([this](const HttpRequest& request) {
+      auto answer = replay_->Answer(request);
+      if (!answer && answer.error().code == ErrorCode::kStorage) throw RunAborted(answer.error());
+      return answer;
+    });
+    return {};
+  }
+  auto tokens = MakeTokenSource(config_.auth, http_);
+  if (!tokens) return Fail(std::move(tokens.error()));
+  tokens_ = std::make_unique<CachedTokens>(*std::move(tokens), cache_,
+                                           config_.auth.tenant_id + '/' + config_.auth.client_id);
+  if (record_) {
+    http_.set_recorder([this](const HttpRequest& request, const Result<HttpResponse>& answer) {
+      auto kept = record_->Record(request, answer);
+      if (!kept) throw RunAborted(std::move(kept.error()));
+    });
+  }
+  return {};
 }
 
 Task<void> Audit::Main() {
@@ -170,8 +221,10 @@ Task<void> Audit::OpenCache() {
   const CacheManager::Options& options = cache_.options();
   if (!options.enabled) co_return;
   // Reading together would change what the mode `observe` is to show.
-  if (options.mode == CacheMode::kRead || options.mode == CacheMode::kReadWrite)
-    service_->set_memory(&reads_);
+  const bool together = options.mode == CacheMode::kRead || options.mode == CacheMode::kReadWrite;
+  // Which question is spared because another has failed depends on their order, and a replay must
+  // find an answer to each it asks.
+  if (together && !record_ && !replay_) service_->set_memory(&reads_);
   co_await cache_.Open(io_.get_executor());  // It tells what is wrong, and goes on.
 }
 
@@ -189,11 +242,16 @@ Task<void> Audit::Work() {
     run_ = co_await writer_.Do([this](AuditStore& store) {
       RunRequest request(config_.auth.tenant_id, options_.mode);
       request.max_age = options_.max_age;
+      if (replay_) request.replayed = IdentityOf(replay_->head());
       return options_.resume.empty() ? store.BeginRun(request)
                                      : store.ResumeRun(request, options_.resume);
     });
     progress_.SetRunId(run_.id);
     log::SetRunId(run_.id);
+    if (record_) {
+      auto begun = record_->PutHead(HeadOf(config_, run_, SharePointListens()));
+      if (!begun) throw RunAborted(std::move(begun.error()));
+    }
     AuditPipeline pipeline(config_, SharePointListens(), run_.mode == "incremental", *service_,
                            cache_, writer_, counters_);
     std::exception_ptr failure;
@@ -328,8 +386,12 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.mode = run_.mode;
   s.tenant_id = config_.auth.tenant_id;
   s.started_at = run_.started_at;
-  s.finished_at = UtcText(std::chrono::system_clock::now());
-  s.duration_seconds = std::chrono::duration<double>(SteadyClock::now() - started_).count();
+  const auto ended =
+      replay_ ? TimeOf(IdentityOf(replay_->head()).finished_at) : std::chrono::system_clock::now();
+  s.finished_at = UtcText(ended);
+  s.duration_seconds = replay_
+                           ? replay_->head().duration_seconds
+                           : std::chrono::duration<double>(SteadyClock::now() - started_).count();
   s.counts = *counts;
   // What the configuration leaves out is no gap: it was asked for, and counts as skipped.
   std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
@@ -351,12 +413,12 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.api.shared = static_cast<std::int64_t>(reads_.joined());
 
   s.cache = SummariseCache(cache_stats_);
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::system_clock::now().time_since_epoch());
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(ended.time_since_epoch());
   s.oldest_datum_seconds =
       std::max({static_cast<std::int64_t>(s.duration_seconds), OldestHit(cache_stats_).count(),
                 *oldest > 0 ? now.count() - *oldest : 0});
 
+  if (replay_) return s;  // What this process used has nothing to do with the run.
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   s.peak_rss_bytes = usage.ru_maxrss * 1024;
@@ -366,10 +428,29 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
 
 }  // namespace
 
-Result<AuditOutcome> RunAudit(const AuditOptions& options) {
+Result<AuditOutcome> RunAudit(const AuditOptions& asked) {
+  AuditOptions options = asked;
+  Tape tape;
+  if (!asked.replay.empty()) {
+    auto reader = CaptureReader::Open(asked.replay);
+    if (!reader) return Fail(std::move(reader.error()));
+    tape.reader = *std::move(reader);
+    options = ForReplay(std::move(options), tape.reader->head());
+  }
   auto store = AuditStore::Open(options.config.db_path, AuditStore::Mode::kReadWrite);
   if (!store) return Fail(std::move(store.error()));
-  Audit audit(options, std::move(*store));
+  if (!asked.record.empty()) {
+    std::unique_ptr<Pseudonyms> pseudonyms;
+    if (asked.pseudonymise) {
+      pseudonyms = std::make_unique<Pseudonyms>(options.config.graph.base_url,
+                                                options.config.auth.tenant_id);
+    }
+    auto writer = CaptureWriter::Create(asked.record, std::move(pseudonyms));
+    if (!writer) return Fail(std::move(writer.error()));
+    tape.writer = *std::move(writer);
+    options = ForRecording(std::move(options));
+  }
+  Audit audit(options, std::move(*store), std::move(tape));
   return audit.Run();
 }
 

@@ -113,15 +113,28 @@ class Grammar {
         ->add_option("--min-coverage", flags_.min_coverage,
                      "Exit 6 below this share of objects read")
         ->type_name("PERCENT");
-    Path(audit->add_option("--record", flags_.record, "Keep every answer in this directory"));
-    Path(audit->add_option("--replay", flags_.replay, "Take the answers from this directory"));
-    audit->add_option("--max-age", flags_.max_age, "Ask again for what was read or remembered longer ago")
+    auto* record = Path(audit->add_option(
+        "--record", flags_.record, "Read everything and keep every answer in this directory"));
+    audit
+        ->add_flag("--pseudonymise", flags_.pseudonymise,
+                   "Replace names, addresses and titles in what --record keeps")
+        ->needs(record);
+    auto* replay = Path(audit->add_option(
+        "--replay", flags_.replay,
+        "Take all answers from this directory and send nothing; wants a new database (--db)"));
+    record->excludes(replay);
+    for (const char* name : {"--incremental", "--resume"}) {
+      audit->get_option(name)->excludes(record)->excludes(replay);
+    }
+    audit
+        ->add_option("--max-age", flags_.max_age,
+                     "Ask again for what was read or remembered longer ago")
         ->type_name("DURATION");
     audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
         ->type_name("DURATION")
         ->capture_default_str();
     // What later versions deliver is taken, so that it can be refused by name, but not advertised.
-    for (const char* name : {"--dry-run", "--fail-on", "--record", "--replay"}) {
+    for (const char* name : {"--dry-run", "--fail-on"}) {
       audit->get_option(name)->group("");
     }
     Common(audit);

@@ -28,6 +28,7 @@ struct Flags {
 
   // audit
   bool full = false, incremental = false, no_cache = false, dry_run = false;
+  bool pseudonymise = false;
   std::string resume, record, replay, max_age;
   std::string output_format;  // Empty: table on a terminal, json elsewhere
   std::string metrics_file;

@@ -29,8 +29,6 @@ tl::unexpected<Error> NotAvailable(std::string_view option) {
 
 Status CheckAvailable(const Flags& flags) {
   if (flags.dry_run) return NotAvailable("--dry-run");
-  if (!flags.record.empty()) return NotAvailable("--record");
-  if (!flags.replay.empty()) return NotAvailable("--replay");
   if (flags.fail_on != "none") return NotAvailable("--fail-on " + flags.fail_on);
   return {};
 }
@@ -116,7 +114,10 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                   "give a number from 0 to 100");
     }
   }
-  if (auto checked = PrepareForAudit(loaded, environment); !checked) return Fail(checked.error());
+  if (flags.replay.empty()) {  // A replay asks nobody, so it needs neither tenant nor credential.
+    auto checked = PrepareForAudit(loaded, environment);
+    if (!checked) return Fail(checked.error());
+  }
 
   command.output_format = !flags.output_format.empty() ? flags.output_format
                           : to_terminal                ? "table"
@@ -127,6 +128,9 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   if (flags.full) command.run.mode = RunMode::kFull;
   if (flags.incremental) command.run.mode = RunMode::kIncremental;
   command.run.resume = flags.resume;
+  command.run.record = flags.record;
+  command.run.pseudonymise = flags.pseudonymise;
+  command.run.replay = flags.replay;
   command.run.patience = *patience;
   command.run.quiet = flags.quiet;
   return command;

@@ -65,10 +65,6 @@ TEST_CASE("every option of audit parses") {
                               "high",
                               "--min-coverage",
                               "99.5",
-                              "--record",
-                              "r",
-                              "--replay",
-                              "p",
                               "--max-age",
                               "7d",
                               "--patience",
@@ -91,8 +87,6 @@ TEST_CASE("every option of audit parses") {
   CHECK(flags.metrics_file == "m.prom");
   CHECK(flags.fail_on == "high");
   CHECK(flags.min_coverage == "99.5");
-  CHECK(flags.record == "r");
-  CHECK(flags.replay == "p");
   CHECK(flags.max_age == "7d");
   CHECK(flags.patience == "2m");
   CHECK(flags.verbosity == 2);
@@ -174,6 +168,22 @@ TEST_CASE("a choice that is none, a missing value and contradicting flags are ba
   CHECK(Refused({}).message == "sharepoint-audit needs a command");
 }
 
+TEST_CASE("A run is recorded or replayed, and nothing that depends on an earlier one") {
+  CHECK(Parsed({"audit", "--record", "r", "--pseudonymise"}).record == "r");
+  CHECK(Parsed({"audit", "--record", "r", "--pseudonymise"}).pseudonymise);
+  CHECK(Parsed({"audit", "--replay", "p", "--full"}).replay == "p");
+  for (const Arguments& line :
+       {Arguments{"--record", "r", "--replay", "p"}, Arguments{"--record", "r", "--incremental"},
+        Arguments{"--record", "r", "--resume", "last"}, Arguments{"--replay", "p", "--incremental"},
+        Arguments{"--replay", "p", "--resume", "last"}, Arguments{"--pseudonymise"}}) {
+    Arguments whole = {"audit"};
+    whole.insert(whole.end(), line.begin(), line.end());
+    const auto parsed = ParseCommandLine(whole);
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().code == ErrorCode::kUsage);
+  }
+}
+
 TEST_CASE("help and version need nothing else") {
   CHECK(ParseCommandLine({"--help"})->help.find("Exit codes") != std::string::npos);
   CHECK(ParseCommandLine({"audit", "--help"})->help.find("--min-coverage") != std::string::npos);
@@ -184,8 +194,6 @@ TEST_CASE("help and version need nothing else") {
 TEST_CASE("what this version cannot do is refused, not ignored") {
   const auto [arguments, option] = GENERATE(table<Arguments, std::string>({
       {{"--dry-run"}, "--dry-run"},
-      {{"--record", "d"}, "--record"},
-      {{"--replay", "d"}, "--replay"},
       {{"--fail-on", "high"}, "--fail-on high"},
   }));
   Arguments line = {"audit"};
