@@ -126,6 +126,7 @@ class Grammar {
     for (const char* name : {"--incremental", "--resume"}) {
       audit->get_option(name)->excludes(record)->excludes(replay);
     }
+    replay->excludes(audit->get_option("--sites"));  // Those of the recorded run are read.
     audit
         ->add_option("--max-age", flags_.max_age,
                      "Ask again for what was read or remembered longer ago")

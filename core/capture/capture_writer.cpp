@@ -73,15 +73,16 @@ struct CaptureWriter::Line {
 
 Result<std::unique_ptr<CaptureWriter>> CaptureWriter::Create(
     std::string directory, std::unique_ptr<Pseudonyms> pseudonyms) {
-  std::error_code error;
-  const std::filesystem::path path(directory);
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    auto failed = CannotWrite(directory);
+  std::filesystem::path made;
+  for (const auto& part : std::filesystem::path(directory)) {
+    made /= part;
+    if (::mkdir(made.c_str(), 0700) == 0 || errno == EEXIST) continue;
+    auto failed = CannotWrite(made.string());
     failed.value().code = ErrorCode::kUsage;
     return failed;
   }
-  if (!std::filesystem::is_empty(path, error) || error) {
+  std::error_code error;
+  if (!std::filesystem::is_empty(directory, error) || error) {
     return Fail(ErrorCode::kUsage, fmt::format("{} is not an empty directory", directory),
                 "give --record one that does not exist yet: a capture holds one run");
   }

@@ -175,7 +175,8 @@ TEST_CASE("A run is recorded or replayed, and nothing that depends on an earlier
   for (const Arguments& line :
        {Arguments{"--record", "r", "--replay", "p"}, Arguments{"--record", "r", "--incremental"},
         Arguments{"--record", "r", "--resume", "last"}, Arguments{"--replay", "p", "--incremental"},
-        Arguments{"--replay", "p", "--resume", "last"}, Arguments{"--pseudonymise"}}) {
+        Arguments{"--replay", "p", "--resume", "last"},
+        Arguments{"--replay", "p", "--sites", "https://a"}, Arguments{"--pseudonymise"}}) {
     Arguments whole = {"audit"};
     whole.insert(whole.end(), line.begin(), line.end());
     const auto parsed = ParseCommandLine(whole);
