@@ -22,6 +22,7 @@
 
 #include "core/model.h"
 #include "core/result.h"
+#include "core/tenant_figures.h"
 
 namespace spa {
 
@@ -125,6 +126,13 @@ struct Gap {
   std::string remedy;
 };
 
+struct Forecast {  // What an audit was expected to cost, as `plan` wrote it down.
+  Forecast() = default;
+  std::string made_at;
+  std::string document;  // JSON: report/forecast.h
+  std::string run_id;    // The first run that finished since; empty: none yet, or it was deleted.
+};
+
 struct StoreCounts {  // As of one run: what the summary prints.
   StoreCounts() = default;
   std::int64_t sites = 0, libraries = 0, folders = 0, files = 0, lists = 0, list_items = 0;
@@ -158,6 +166,21 @@ class AuditStore {
   virtual Result<std::vector<RunInfo>> Runs() = 0;
   // `id` empty: the latest run that is complete or partial.
   virtual Result<RunInfo> FindRun(const std::string& id) = 0;
+  // Deletes runs and what no other run saw; the others can be exported as before. The present state
+  // stays, for the next run compares with it. Gives those deleted. kBusy as for BeginRun; kNotFound
+  // for an unknown id; kUsage for the last finished run, unless `force`.
+  virtual Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids,
+                                                  bool force) = 0;
+  // The same for all but the last `keep` finished runs and one that can be resumed.
+  virtual Result<std::vector<RunInfo>> PruneRuns(int keep) = 0;
+  // Gives room that became free back to the file system. Needs room for a second copy meanwhile.
+  virtual Status Compact() = 0;
+
+  // What `run` knows of the tenant that a forecast goes by.
+  virtual Result<TenantFigures> Figures(RunNo run) = 0;
+  virtual Status PutForecast(const std::string& tenant_id, const std::string& document) = 0;
+  // Of the tenant, the last one first.
+  virtual Result<std::vector<Forecast>> Forecasts(const std::string& tenant_id) = 0;
 
   virtual Status Commit() = 0;
 

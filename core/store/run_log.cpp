@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/clock.h"
+#include "core/store/run_mode.h"
 #include "core/store/schema.h"
 #include "core/store/sqlite_store.h"
 
@@ -63,7 +64,8 @@ std::string NewRunId(const std::string& now) {
 }
 
 constexpr char kRunColumns[] =
-    "SELECT number, id, status, mode, tenant_id, started_at, finished_at, summary_json FROM run ";
+    "SELECT number, id, status, mode, tenant_id, started_at, finished_at, summary_json FROM run "
+    "WHERE status <> 'deleted' ";
 
 RunInfo ReadRun(const sqlite::Statement& row) {
   RunInfo run;
@@ -148,24 +150,13 @@ Result<RunInfo> SqliteStore::BeginRun(const RunRequest& request) {
     return Fail(locked.error());
   }
   const auto now = std::chrono::system_clock::now();
-  // What an earlier version read has no shape; its links are not used, all else is.
-  auto& earlier = db_->Get(
-      "SELECT count(*), coalesce(sum(mode = 'full' AND started_at >= ?2), 0) FROM run "
-      "WHERE tenant_id = ?1 AND status IN ('complete', 'partial')");
-  bool any = false, recently_full = false;
-  if (earlier.Bind(request.tenant_id, UtcText(now - request.full_after)).Step()) {
-    any = earlier.Int(0) > 0;
-    recently_full = earlier.Int(1) > 0;
-  }
-  earlier.Reset();
   if (request.replayed && db_->Number("SELECT count(*) FROM run") > 0) {
     sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
     return Fail(ErrorCode::kUsage, fmt::format("{} holds runs already", db_->path()),
                 "Name a file that does not exist yet with --db: a replay stands alone.");
   }
   replayed_ = request.replayed;
-  const bool incremental = any && (request.mode == RunMode::kIncremental ||
-                                   (request.mode == RunMode::kAuto && recently_full));
+  const bool incremental = WillBeIncremental(*db_, request, now);
   RunInfo run;
   run.started_at = replayed_ ? replayed_->started_at : UtcText(now);
   run.id = replayed_ ? replayed_->id : NewRunId(run.started_at);
@@ -259,6 +250,13 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
         .Bind(run_)
         .Run();
   }
+  if (status == "complete" || status == "partial") {
+    db_->Get(
+           "UPDATE forecast SET run = ?1 WHERE run IS NULL AND tenant_id = "
+           "(SELECT tenant_id FROM run WHERE number = ?1)")
+        .Bind(run_)
+        .Run();
+  }
   db_->Exec("COMMIT");
   auto finished = EndWrite("finishing the run");
   if (!finished) return finished;
@@ -287,8 +285,8 @@ Result<RunInfo> SqliteStore::FindLastRun() {
 
 Result<RunInfo> SqliteStore::FindRun(const std::string& id) {
   const std::string where =
-      id.empty() ? "WHERE status IN ('complete', 'partial') ORDER BY number DESC LIMIT 1"
-                 : "WHERE id = ?";
+      id.empty() ? "AND status IN ('complete', 'partial') ORDER BY number DESC LIMIT 1"
+                 : "AND id = ?";
   sqlite::Statement rows(*db_, (kRunColumns + where).c_str());
   if (!id.empty()) rows.Bind(id);
   if (rows.Step()) return ReadRun(rows);
@@ -297,7 +295,7 @@ Result<RunInfo> SqliteStore::FindRun(const std::string& id) {
              ? Fail(ErrorCode::kNotFound, fmt::format("{} holds no finished run", db_->path()),
                     "Run an audit first.")
              : Fail(ErrorCode::kNotFound, fmt::format("there is no run {}", id),
-                    "'runs list' shows the runs there are.");
+                    "'sharepoint-audit runs' shows the runs there are.");
 }
 
 }  // namespace spa

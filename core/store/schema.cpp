@@ -223,7 +223,19 @@ CREATE VIEW v_coverage AS
   FROM told t;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2};
+// A deleted run leaves its number, which is not given twice, and when it began: what was read then
+// has that age. A forecast is compared with the first run that finished after it.
+constexpr char kVersion3[] = R"sql(
+CREATE TABLE forecast(
+  id INTEGER PRIMARY KEY, made_at TEXT NOT NULL, tenant_id TEXT NOT NULL,
+  document TEXT NOT NULL, run INTEGER);
+DROP VIEW v_runs;
+CREATE VIEW v_runs AS
+  SELECT id AS run_id, status, mode, tenant_id, started_at, finished_at, summary_json
+  FROM run WHERE status <> 'deleted' ORDER BY number;
+)sql";
+
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;
@@ -258,10 +270,6 @@ std::string Quoted(const std::string& text) {
     quoted += c;
   }
   return quoted + "'";
-}
-
-void RemoveStage(const std::string& path) {
-  for (const char* suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
 }
 
 std::string StagePath(const sqlite::Database& db) { return db.path() + "-stage"; }
@@ -336,7 +344,7 @@ Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed) {
     (void)db.Check("opening the staging area");
     sqlite3_exec(db.handle(), "DETACH stage", nullptr, nullptr, nullptr);
   }
-  RemoveStage(path);
+  RemoveStage(db);
   attach();
   db.Exec(kStageTables);
   db.Exec(fmt::format("INSERT INTO stage.run VALUES ({})", run));
@@ -346,7 +354,12 @@ Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed) {
 void DetachStage(sqlite::Database& db, bool keep) {
   db.ForgetStatements();
   sqlite3_exec(db.handle(), "DETACH stage", nullptr, nullptr, nullptr);
-  if (!keep) RemoveStage(StagePath(db));
+  if (!keep) RemoveStage(db);
+}
+
+void RemoveStage(const sqlite::Database& db) {
+  const std::string path = StagePath(db);
+  for (const char* suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
 }
 
 }  // namespace spa

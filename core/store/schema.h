@@ -24,5 +24,7 @@ std::span<const char* const> SchemaSteps();  // The program's own.
 // Nothing in it outlives the run, unless that may be resumed: then `keep` it.
 Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed);
 void DetachStage(sqlite::Database& db, bool keep);
+// Of a run that nobody will resume. Not while it is attached.
+void RemoveStage(const sqlite::Database& db);
 
 }  // namespace spa

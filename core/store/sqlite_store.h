@@ -3,7 +3,8 @@
 // The parts, one file each: audit_store.cpp (opening, transactions), run_log.cpp (runs, lock),
 // object_rows.cpp (sites, libraries, lists and versions), drive_stage.cpp (delta pages on their
 // way), drive_merge.cpp (from stage to objects), item_scopes.cpp (owners by comparison),
-// permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts).
+// permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
+// (deleted runs), figures.cpp (forecasts).
 //
 // After a storage error the open transaction is undone and the run can only be finished: every
 // other call repeats the error.
@@ -36,6 +37,12 @@ class SqliteStore final : public AuditStore {
   Status FinishRun(const std::string& status, const std::string& summary_json) override;
   Result<std::vector<RunInfo>> Runs() override;
   Result<RunInfo> FindRun(const std::string& id) override;
+  Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids, bool force) override;
+  Result<std::vector<RunInfo>> PruneRuns(int keep) override;
+  Status Compact() override;
+  Result<TenantFigures> Figures(RunNo run) override;
+  Status PutForecast(const std::string& tenant_id, const std::string& document) override;
+  Result<std::vector<Forecast>> Forecasts(const std::string& tenant_id) override;
   Status Commit() override;
 
   Result<Oid> PutSite(const Site& site) override;
@@ -81,6 +88,8 @@ class SqliteStore final : public AuditStore {
   // --- runs (run_log.cpp) ---
   Status TakeLock();  // Within a transaction; kBusy where a living run holds it.
   Result<RunInfo> FindLastRun();
+  using ChooseRuns = std::function<Result<std::vector<RunInfo>>(const std::vector<RunInfo>&)>;
+  Result<std::vector<RunInfo>> DeleteChosen(const ChooseRuns& choose);  // run_pruning.cpp
   Result<RunInfo> Begun(const RunInfo& run, const RunRequest& request, bool resumed);
 
   // --- versions (object_rows.cpp) ---
