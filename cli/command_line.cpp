@@ -101,7 +101,8 @@ class Grammar {
                     "Use neither cache level nor request coalescing");
     audit->add_option("--resume", flags_.resume, "Go on with an interrupted run: its id, or last")
         ->type_name("RUN");
-    audit->add_flag("--dry-run", flags_.dry_run, "Show what would be read");
+    audit->add_flag("--dry-run", flags_.dry_run,
+                    "Look at sites and libraries and tell what the audit would cost; read no item");
     Choice(audit->add_option("--output-format", flags_.output_format,
                              "Form of the summary; table on a terminal, else json"),
            {"table", "json", "csv"});
@@ -135,9 +136,7 @@ class Grammar {
         ->type_name("DURATION")
         ->capture_default_str();
     // What later versions deliver is taken, so that it can be refused by name, but not advertised.
-    for (const char* name : {"--dry-run", "--fail-on"}) {
-      audit->get_option(name)->group("");
-    }
+    audit->get_option("--fail-on")->group("");
     Common(audit);
     AllKeys(audit);
   }
@@ -196,11 +195,23 @@ class Grammar {
   }
 
   void Runs() {
-    CLI::App* runs = Command("runs", "List the runs in the database, or show one");
+    CLI::App* runs = Command("runs", "List the runs in the database, show or delete some");
     runs->require_subcommand(0, 1);
     CLI::App* show = Command("show", "Show the summary of a run", runs);
     show->add_option("RUN", flags_.run, "Run id, or last")->required();
-    for (CLI::App* command : {runs, show}) {
+    CLI::App* del = Command("delete", "Delete runs and what no other run saw", runs);
+    del->add_option("RUN", flags_.words, "Run ids")->required();
+    del->add_flag("--force", flags_.force, "Also the last finished run, which exports show");
+    CLI::App* prune = Command("prune", "Delete all but the last finished runs", runs);
+    prune->add_option("--keep", flags_.keep, "How many finished runs stay; 1 at least")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000))
+        ->required();
+    for (CLI::App* command : {del, prune}) {
+      command->add_flag("--compact", flags_.compact,
+                        "Give the room back to the disk; needs room for a second copy meanwhile");
+    }
+    for (CLI::App* command : {runs, show, del, prune}) {
       Choice(command->add_option("--output-format", flags_.output_format,
                                  "Form of the list; table on a terminal, else json"),
              {"table", "json"});

@@ -1,6 +1,6 @@
 // The command line as typed. One place declares every command and option; parsing, --help, the
-// completions and the tests come from it. Nothing outside command_line.cpp knows CLI11. The verbs of
-// `cache` are a table of their own, cli/cache/verbs.h.
+// completions and the tests come from it. Nothing outside command_line.cpp knows CLI11. The verbs
+// of `cache` are a table of their own, cli/cache/verbs.h.
 //
 // Step one of three: Flags hold what was typed, unchecked beyond type and choice. cli/options.h
 // turns them into checked options, and a run takes those.
@@ -48,6 +48,8 @@ struct Flags {
   std::string directory = "demo-output";
 
   // export, runs
+  std::string keep;
+  bool compact = false;
   std::string what;
   std::string run;
   std::string format = "jsonl";
@@ -61,7 +63,7 @@ struct Flags {
 
   // cache: by the id of the option (cli/cache/verbs.h); what takes no value has no texts.
   std::map<std::string, std::vector<std::string>> options;
-  std::vector<std::string> words;  // Those after the verb.
+  std::vector<std::string> words;  // Those after the verb; the runs to delete.
 };
 
 struct ParsedLine {

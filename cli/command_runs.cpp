@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -11,11 +12,18 @@
 namespace spa {
 namespace {
 
-Result<std::unique_ptr<AuditStore>> OpenStore(const Invocation& invocation) {
+Result<std::unique_ptr<AuditStore>> OpenStore(const Invocation& invocation,
+                                              AuditStore::Mode mode = AuditStore::Mode::kReadOnly) {
   const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
   if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  return AuditStore::Open(loaded->config.db_path, AuditStore::Mode::kReadOnly);
+  const std::string& path = loaded->config.db_path;
+  std::error_code ignored;
+  if (mode == AuditStore::Mode::kReadWrite && !std::filesystem::exists(path, ignored)) {
+    return Fail(ErrorCode::kUsage, fmt::format("there is no file {}", path),
+                "Name the database of an audit with --db.");
+  }
+  return AuditStore::Open(path, mode);
 }
 
 bool AsTable(const Flags& flags) {
@@ -40,6 +48,27 @@ nlohmann::ordered_json Json(const RunInfo& run) {
   json["finished_at"] = nullptr;
   if (!run.finished_at.empty()) json["finished_at"] = run.finished_at;
   return json;
+}
+
+// Tells what was deleted.
+Result<ExitCode> Tell(const Invocation& invocation, AuditStore& store,
+                      const Result<std::vector<RunInfo>>& deleted) {
+  if (!deleted) return Fail(deleted.error());
+  if (invocation.flags.compact) {
+    if (auto compacted = store.Compact(); !compacted) return Fail(compacted.error());
+  }
+  if (AsTable(invocation.flags)) {
+    std::string text;
+    for (const RunInfo& run : *deleted) {
+      text += fmt::format("deleted {} ({}, {})\n", run.id, run.mode, run.status);
+    }
+    return Print(text.empty() ? "nothing to delete\n" : text);
+  }
+  nlohmann::ordered_json ids = nlohmann::ordered_json::array();
+  for (const RunInfo& run : *deleted) ids.push_back(run.id);
+  nlohmann::ordered_json json;
+  json["deleted"] = std::move(ids);
+  return Print(json.dump(2) + '\n');
 }
 
 }  // namespace
@@ -73,6 +102,19 @@ Result<ExitCode> CommandRunsShow(const Invocation& invocation) {
   if (AsTable(invocation.flags)) return Print(Table({*found}));
   const auto summary = nlohmann::ordered_json::parse(found->summary_json, nullptr, false);
   return Print((summary.is_object() ? summary : Json(*found)).dump(2) + '\n');
+}
+
+Result<ExitCode> CommandRunsDelete(const Invocation& invocation) {
+  auto store = OpenStore(invocation, AuditStore::Mode::kReadWrite);
+  if (!store) return Fail(store.error());
+  return Tell(invocation, **store,
+              (*store)->DeleteRuns(invocation.flags.words, invocation.flags.force));
+}
+
+Result<ExitCode> CommandRunsPrune(const Invocation& invocation) {
+  auto store = OpenStore(invocation, AuditStore::Mode::kReadWrite);
+  if (!store) return Fail(store.error());
+  return Tell(invocation, **store, (*store)->PruneRuns(std::stoi(invocation.flags.keep)));
 }
 
 }  // namespace spa

@@ -23,6 +23,8 @@ const std::map<std::string, Command> kCommands = {
     {"doctor", CommandDoctor},
     {"runs", CommandRuns},
     {"runs show", CommandRunsShow},
+    {"runs delete", CommandRunsDelete},
+    {"runs prune", CommandRunsPrune},
     {"export", CommandExport},
     {"serve", CommandServe},
     {"config init", CommandConfigInit},
