@@ -25,9 +25,26 @@ Status Publish(const AuditCommand& command, const RunSummary& summary) {
   return WriteWholeFile(command.metrics_file, PrometheusText(summary), true);
 }
 
+// A look at the tenant as it is now: `plan` with the options of this audit.
+Result<ExitCode> DryRun(Invocation invocation) {
+  const Flags& flags = invocation.flags;
+  const char* other = !flags.resume.empty()          ? "--resume"
+                      : !flags.record.empty()        ? "--record"
+                      : !flags.replay.empty()        ? "--replay"
+                      : flags.output_format == "csv" ? "--output-format csv"
+                                                     : nullptr;
+  if (other != nullptr) {
+    return Fail(ErrorCode::kUsage, fmt::format("--dry-run does not go with {}", other),
+                "A dry run looks at the tenant anew and prints a table or JSON.");
+  }
+  invocation.flags.look = true;
+  return CommandPlan(invocation);
+}
+
 }  // namespace
 
 Result<ExitCode> CommandAudit(const Invocation& invocation) {
+  if (invocation.flags.dry_run) return DryRun(invocation);
   auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
   auto command =

@@ -29,6 +29,7 @@ class Grammar {
         "  sharepoint-audit demo                        see an audit of a simulated tenant\n"
         "  sharepoint-audit config init                 write a configuration\n"
         "  sharepoint-audit doctor                      check it against the tenant\n"
+        "  sharepoint-audit plan                        forecast what an audit will cost\n"
         "  sharepoint-audit audit                       audit the tenant\n"
         "  sharepoint-audit export permissions          who has which permission, as JSON lines\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
@@ -38,6 +39,7 @@ class Grammar {
     Audit();
     Demo();
     Simulate();
+    Plan();
     Doctor();
     Runs();
     Export();
@@ -184,6 +186,30 @@ class Grammar {
            {"secret", "certificate"})
         ->capture_default_str();
     Verbosity(simulate);
+  }
+
+  void Plan() {
+    CLI::App* plan =
+        Command("plan", "Forecast what an audit will cost, before it touches any item");
+    plan->footer(
+        "Examples:\n"
+        "  sharepoint-audit plan                        from the last run, or a first look\n"
+        "  sharepoint-audit plan --look                 list sites and libraries anew\n"
+        "  sharepoint-audit plan --score                how well the last forecast did");
+    auto* look = plan->add_flag("--look", flags_.look,
+                                "Look at the tenant; default where the database has no run");
+    auto* from = plan->add_option("--from-run", flags_.from_run,
+                                  "Go by what this run found: its id, or last")
+                     ->type_name("RUN");
+    auto* score = plan->add_flag("--score", flags_.score,
+                                 "Compare the last forecast with the run that followed it");
+    look->excludes(from);
+    score->excludes(look)->excludes(from);
+    Choice(plan->add_option("--output-format", flags_.output_format,
+                            "Form of the forecast; table on a terminal, else json"),
+           {"table", "json"});
+    Common(plan);
+    AllKeys(plan);
   }
 
   void Doctor() {

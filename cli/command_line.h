@@ -47,6 +47,10 @@ struct Flags {
   std::string credential = "secret";
   std::string directory = "demo-output";
 
+  // plan
+  bool look = false, score = false;
+  std::string from_run;
+
   // export, runs
   std::string keep;
   bool compact = false;

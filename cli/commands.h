@@ -20,6 +20,7 @@ struct Invocation {
 Result<ExitCode> CommandAudit(const Invocation& invocation);
 Result<ExitCode> CommandDemo(const Invocation& invocation);
 Result<ExitCode> CommandSimulate(const Invocation& invocation);
+Result<ExitCode> CommandPlan(const Invocation& invocation);
 Result<ExitCode> CommandDoctor(const Invocation& invocation);
 Result<ExitCode> CommandRuns(const Invocation& invocation);
 Result<ExitCode> CommandRunsShow(const Invocation& invocation);

@@ -20,6 +20,7 @@ const std::map<std::string, Command> kCommands = {
     {"audit", CommandAudit},
     {"demo", CommandDemo},
     {"simulate", CommandSimulate},
+    {"plan", CommandPlan},
     {"doctor", CommandDoctor},
     {"runs", CommandRuns},
     {"runs show", CommandRunsShow},

@@ -28,7 +28,6 @@ tl::unexpected<Error> NotAvailable(std::string_view option) {
 }
 
 Status CheckAvailable(const Flags& flags) {
-  if (flags.dry_run) return NotAvailable("--dry-run");
   if (flags.fail_on != "none") return NotAvailable("--fail-on " + flags.fail_on);
   return {};
 }

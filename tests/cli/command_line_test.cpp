@@ -194,7 +194,6 @@ TEST_CASE("help and version need nothing else") {
 
 TEST_CASE("what this version cannot do is refused, not ignored") {
   const auto [arguments, option] = GENERATE(table<Arguments, std::string>({
-      {{"--dry-run"}, "--dry-run"},
       {{"--fail-on", "high"}, "--fail-on high"},
   }));
   Arguments line = {"audit"};
