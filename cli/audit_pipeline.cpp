@@ -13,7 +13,7 @@ std::string TenantScope(const Config& config) {
 
 }  // namespace
 
-AuditPipeline::AuditPipeline(const Config& config, bool rest, bool incremental,
+AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool incremental,
                              ServiceClient& service, CacheManager& cache, StoreWriter& store,
                              RunProgress& progress)
     : config_(config),
@@ -33,7 +33,7 @@ AuditPipeline::AuditPipeline(const Config& config, bool rest, bool incremental,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
                     return site_access_.Read(std::move(site), oid, std::move(lists));
                   }},
-                 config.discovery, config.target_sites),
+                 config.discovery, config.target_sites, shard),
       drive_scan_({graph_, batches_, rest ? &sharepoint_ : nullptr, store, progress}),
       list_scan_({sharepoint_, store, progress}),
       scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress}, config.permissions,

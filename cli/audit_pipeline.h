@@ -34,8 +34,9 @@ class AuditPipeline {
  public:
   // `rest`: whether SharePoint's own interface will listen to the credential. `incremental`: drives
   // are asked what changed, where they can tell.
-  AuditPipeline(const Config& config, bool rest, bool incremental, ServiceClient& service,
-                CacheManager& cache, StoreWriter& store, RunProgress& progress);
+  AuditPipeline(const Config& config, Shard shard, bool rest, bool incremental,
+                ServiceClient& service, CacheManager& cache, StoreWriter& store,
+                RunProgress& progress);
 
   [[nodiscard]] Task<void> Run();
 

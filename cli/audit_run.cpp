@@ -243,6 +243,7 @@ Task<void> Audit::Work() {
       RunRequest request(config_.auth.tenant_id, options_.mode);
       request.max_age = options_.max_age;
       if (replay_) request.replayed = IdentityOf(replay_->head());
+      if (options_.shard) request.shard = options_.shard->Text();
       return options_.resume.empty() ? store.BeginRun(request)
                                      : store.ResumeRun(request, options_.resume);
     });
@@ -252,8 +253,8 @@ Task<void> Audit::Work() {
       auto begun = record_->PutHead(HeadOf(config_, run_, SharePointListens()));
       if (!begun) throw RunAborted(std::move(begun.error()));
     }
-    AuditPipeline pipeline(config_, SharePointListens(), run_.mode == "incremental", *service_,
-                           cache_, writer_, counters_);
+    AuditPipeline pipeline(config_, ParseShard(run_.shard).value_or(Shard()), SharePointListens(),
+                           run_.mode == "incremental", *service_, cache_, writer_, counters_);
     std::exception_ptr failure;
     try {
       co_await pipeline.Run();
@@ -384,6 +385,7 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   RunSummary s;
   s.run_id = run_.id;
   s.mode = run_.mode;
+  s.shard = run_.shard;
   s.tenant_id = config_.auth.tenant_id;
   s.started_at = run_.started_at;
   const auto ended =

@@ -13,6 +13,7 @@
 
 #include "core/config/config.h"
 #include "core/result.h"
+#include "core/shard.h"
 #include "core/store/audit_store.h"
 #include "report/summary.h"
 
@@ -24,10 +25,11 @@ struct AuditOptions {
   Config config;          // Checked; --sites, --max-sites and the like are already in it.
   bool no_cache = false;  // Neither cache level nor coalescing, for the comparison run.
   RunMode mode = RunMode::kAuto;
-  std::string resume;  // "last" or the id of a run to go on with; empty: a new run.
-  std::string record;  // Every answer is kept in this directory; everything is read.
-  bool pseudonymise = false;  // … with other names.
-  std::string replay;         // All answers come from this directory, nothing is sent.
+  std::optional<Shard> shard;  // The part to audit; a run that goes on keeps its own.
+  std::string resume;          // "last" or the id of a run to go on with; empty: a new run.
+  std::string record;          // Every answer is kept in this directory; everything is read.
+  bool pseudonymise = false;   // … with other names.
+  std::string replay;          // All answers come from this directory, nothing is sent.
   std::optional<std::chrono::seconds>
       max_age;  // What was remembered or last read longer ago is asked for again.
   std::chrono::seconds patience{15 * 60};  // Without progress, before a throttled run gives up.

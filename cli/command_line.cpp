@@ -103,8 +103,13 @@ class Grammar {
                     "Use neither cache level nor request coalescing");
     audit->add_option("--resume", flags_.resume, "Go on with an interrupted run: its id, or last")
         ->type_name("RUN");
-    audit->add_flag("--dry-run", flags_.dry_run,
-                    "Look at sites and libraries and tell what the audit would cost; read no item");
+    CLI::Option* shard = audit->add_option("--shard", flags_.shard,
+                     "Audit part I of N, beside other processes; see `runs merge`")
+        ->type_name("I/N");
+    audit
+        ->add_flag("--dry-run", flags_.dry_run,
+                   "Look at sites and libraries and tell what the audit would cost; read no item")
+        ->excludes(shard);  // It tells of the whole tenant.
     Choice(audit->add_option("--output-format", flags_.output_format,
                              "Form of the summary; table on a terminal, else json"),
            {"table", "json", "csv"});
@@ -237,7 +242,15 @@ class Grammar {
       command->add_flag("--compact", flags_.compact,
                         "Give the room back to the disk; needs room for a second copy meanwhile");
     }
-    for (CLI::App* command : {runs, show, del, prune}) {
+    CLI::App* merge =
+        Command("merge", "Make one run of the audits of all shards, in the database --db", runs);
+    merge->footer(
+        "Example:\n"
+        "  sharepoint-audit audit --shard 1/2 --db one.db     (elsewhere: --shard 2/2 --db two.db)\n"
+        "  sharepoint-audit runs merge one.db two.db --db whole.db");
+    Path(merge->add_option("FROM", flags_.sources, "Databases of the shards"))->required();
+    merge->add_flag("--partial", flags_.partial, "Go on where shards are missing: each is a gap");
+    for (CLI::App* command : {runs, show, del, prune, merge}) {
       Choice(command->add_option("--output-format", flags_.output_format,
                                  "Form of the list; table on a terminal, else json"),
              {"table", "json"});

@@ -29,7 +29,7 @@ struct Flags {
   // audit
   bool full = false, incremental = false, no_cache = false, dry_run = false;
   bool pseudonymise = false;
-  std::string resume, record, replay, max_age;
+  std::string resume, record, replay, max_age, shard;
   std::string output_format;  // Empty: table on a terminal, json elsewhere
   std::string metrics_file;
   std::string fail_on = "none";
@@ -60,6 +60,8 @@ struct Flags {
   std::string csv_dialect = "rfc4180";
   std::string output_file;
   bool all = false;
+  std::vector<std::string> sources;  // runs merge
+  bool partial = false;
 
   // config, doctor, completion
   bool origin = false, defaults = false, force = false, json = false;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <time.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "core/store/audit_store.h"
+#include "report/summary.h"
 
 namespace spa {
 namespace {
@@ -71,7 +74,91 @@ Result<ExitCode> Tell(const Invocation& invocation, AuditStore& store,
   return Print(json.dump(2) + '\n');
 }
 
+// Of a time as UtcText writes it, in seconds since 1970; 0 where it is none.
+std::int64_t SecondsOf(const std::string& utc) {
+  std::tm parts{};
+  return ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) ? ::timegm(&parts) : 0;
+}
+
+void AddShard(RunSummary& sum, const RunInfo& shard) {
+  const auto json = nlohmann::json::parse(shard.summary_json, nullptr, false);
+  sum.finished_at = std::max(sum.finished_at, shard.finished_at);
+  if (!json.is_object()) return;
+  const auto number = [&](const char* part, const char* name) {
+    return json.value(part, nlohmann::json::object()).value(name, std::int64_t{0});
+  };
+  RunSummary::Api& api = sum.api;
+  for (const auto& [name, total] : std::initializer_list<std::pair<const char*, std::int64_t*>>{
+           {"http_requests", &api.http_requests},
+           {"graph_requests", &api.graph_requests},
+           {"sharepoint_requests", &api.sharepoint_requests},
+           {"token_requests", &api.token_requests},
+           {"batched", &api.batched},
+           {"throttled", &api.throttled},
+           {"retried", &api.retried},
+           {"resource_units", &api.resource_units},
+           {"shared", &api.shared}}) {
+    *total += number("api", name);
+  }
+  sum.oldest_datum_seconds =
+      std::max(sum.oldest_datum_seconds, json.value("oldest_datum_seconds", std::int64_t{0}) +
+                                             ::time(nullptr) - SecondsOf(shard.finished_at));
+}
+
+// What a merged run came to: its own counts, and the sum of what its shards asked for.
+Result<RunSummary> Summarise(AuditStore& store, const RunInfo& run,
+                             const std::vector<RunInfo>& shards) {
+  auto counts = store.Counts(run.number);
+  if (!counts) return Fail(counts.error());
+  auto gaps = store.Gaps(run.number);
+  if (!gaps) return Fail(gaps.error());
+  auto methods = store.MethodCounts(run.number);
+  if (!methods) return Fail(methods.error());
+
+  RunSummary s;
+  s.run_id = run.id;
+  s.mode = run.mode;
+  s.tenant_id = run.tenant_id;
+  s.started_at = run.started_at;
+  s.counts = *counts;
+  std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
+  s.gaps = *std::move(gaps);
+  s.scope_methods = *std::move(methods);
+  bool whole = s.gaps.empty() && s.counts.failed == 0;
+  for (const RunInfo& shard : shards) {
+    whole = whole && shard.status == "complete";
+    AddShard(s, shard);
+  }
+  s.status = whole ? "complete" : "partial";
+  s.duration_seconds = static_cast<double>(SecondsOf(s.finished_at) - SecondsOf(s.started_at));
+  return s;
+}
+
 }  // namespace
+
+Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
+  const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
+  if (!loaded) return Fail(loaded.error());
+  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
+  std::vector<RunInfo> shards;
+  for (const std::string& path : invocation.flags.sources) {
+    auto source = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
+    if (!source) return Fail(source.error());
+    auto run = (*source)->FindRun("");
+    if (!run) return Fail(run.error());
+    shards.push_back(*std::move(run));
+  }
+  auto store = AuditStore::Open(loaded->config.db_path, AuditStore::Mode::kReadWrite);
+  if (!store) return Fail(store.error());
+  const auto run = (*store)->BeginMerge(invocation.flags.sources, invocation.flags.partial);
+  if (!run) return Fail(run.error());
+  auto summary = Summarise(**store, *run, shards);
+  if (!summary) return Fail(summary.error());
+  if (auto finished = (*store)->FinishRun(summary->status, ToJson(*summary)); !finished) {
+    return Fail(finished.error());
+  }
+  return Print(AsTable(invocation.flags) ? ToTable(*summary) : ToJson(*summary));
+}
 
 Result<ExitCode> CommandRuns(const Invocation& invocation) {
   auto store = OpenStore(invocation);

@@ -26,6 +26,7 @@ Result<ExitCode> CommandRuns(const Invocation& invocation);
 Result<ExitCode> CommandRunsShow(const Invocation& invocation);
 Result<ExitCode> CommandRunsDelete(const Invocation& invocation);
 Result<ExitCode> CommandRunsPrune(const Invocation& invocation);
+Result<ExitCode> CommandRunsMerge(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
 Result<ExitCode> CommandCache(const Invocation& invocation);  // Every `cache …`: cli/cache/verbs.h
 Result<ExitCode> CommandServe(const Invocation& invocation);

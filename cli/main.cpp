@@ -26,6 +26,7 @@ const std::map<std::string, Command> kCommands = {
     {"runs show", CommandRunsShow},
     {"runs delete", CommandRunsDelete},
     {"runs prune", CommandRunsPrune},
+    {"runs merge", CommandRunsMerge},
     {"export", CommandExport},
     {"serve", CommandServe},
     {"config init", CommandConfigInit},

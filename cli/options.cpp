@@ -105,6 +105,13 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                   "give a whole number with s, m, h or d, like 1h");
     }
   }
+  if (!flags.shard.empty()) {
+    command.run.shard = ParseShard(flags.shard);
+    if (!command.run.shard) {
+      return Fail(ErrorCode::kUsage, fmt::format("--shard \"{}\" is no part", flags.shard),
+                  "give I/N with I from 1 to N, and N at most 1000, like 2/4");
+    }
+  }
   if (!flags.min_coverage.empty()) {
     command.min_coverage = Number<double>(flags.min_coverage);
     if (!command.min_coverage || !(*command.min_coverage >= 0 && *command.min_coverage <= 100)) {

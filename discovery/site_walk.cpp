@@ -44,10 +44,12 @@ Task<void> Into(T& result, Task<T> task) {
 
 }  // namespace
 
-SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites)
+SiteWalk::SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites,
+                   Shard shard)
     : parts_(std::move(parts)),
       config_(config),
       targets_(std::move(target_sites)),
+      shard_(shard),
       sites_(parts_.cache.Open<std::vector<Site>>(CacheKind::kSite)),
       drives_(parts_.cache.Open<std::vector<Drive>>(CacheKind::kDrive)),
       lists_(parts_.cache.Open<std::vector<List>>(CacheKind::kList)) {}
@@ -72,7 +74,9 @@ Task<void> SiteWalk::WalkTenant() {
       }
       throw RunAborted(std::move(page.error()));
     }
-    for (Site& site : page->items) co_await Enter(std::move(site), std::nullopt);
+    for (Site& site : page->items) {
+      if (shard_.Has(site.id)) co_await Enter(std::move(site), std::nullopt);
+    }
     if (page->next_link.empty()) co_return;
     read.path = std::move(page->next_link);
   }
@@ -82,10 +86,11 @@ Task<void> SiteWalk::WalkTargets() {
   for (const std::string& target : targets_) {
     auto site = co_await SiteByUrl(Trimmed(target));
     if (site) {
-      co_await Enter(std::move(*site), std::nullopt);
+      if (shard_.Has(site->id)) co_await Enter(std::move(*site), std::nullopt);
       continue;
     }
-    Site refused;  // Wanted, so it belongs in the ledger.
+    // Wanted, so it belongs in the ledger: of every shard, since who has it is not known.
+    Site refused;
     refused.web_url = Trimmed(target);
     refused.name = refused.web_url;
     refused.id =

@@ -2,7 +2,8 @@
 // scanned.
 //
 // Sites come from getAllSites (never from search, which misses and repeats, graph.md 2.1) or from
-// the configured URLs. What is asked per web (subsites, drives, lists) travels in batches. A site
+// the configured URLs; of those, only the collections of this process's shard are entered, with
+// their subsites. What is asked per web (subsites, drives, lists) travels in batches. A site
 // that refuses becomes a coverage gap and the walk goes on (graph.md 2.1, 2.3).
 //
 // Threads: the io_context's thread.
@@ -21,6 +22,7 @@
 #include "core/config/config.h"
 #include "core/graph/batch_queue.h"
 #include "core/run_progress.h"
+#include "core/shard.h"
 #include "core/store/store_writer.h"
 
 namespace spa {
@@ -57,7 +59,8 @@ class SiteWalk {
     ReadFacts read_facts;
   };
 
-  SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites);
+  SiteWalk(Parts parts, DiscoveryConfig config, std::vector<std::string> target_sites,
+           Shard shard = Shard());
 
   [[nodiscard]] Task<void> Run();
 
@@ -77,6 +80,7 @@ class SiteWalk {
   Parts parts_;
   DiscoveryConfig config_;
   std::vector<std::string> targets_;
+  Shard shard_;
   Cache<std::vector<Site>> sites_;  // One by its address; the subsites of one by its id.
   Cache<std::vector<Drive>> drives_;
   Cache<std::vector<List>> lists_;

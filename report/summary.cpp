@@ -66,7 +66,7 @@ Json CoverageJson(const RunSummary& summary) {
           {"gaps", std::move(gaps)}};
 }
 
-Json Document(const RunSummary& s) {
+Json Fields(const RunSummary& s) {
   Json methods = Json::object();
   for (const auto& [method, drives] : s.scope_methods) methods[method] = drives;
   const StoreCounts& counts = s.counts;
@@ -113,6 +113,12 @@ Json Document(const RunSummary& s) {
           {"oldest_datum_seconds", s.oldest_datum_seconds},
           {"peak_rss_bytes", s.peak_rss_bytes},
           {"cpu_seconds", Rounded(s.cpu_seconds, 3)}};
+}
+
+Json Document(const RunSummary& summary) {
+  Json document = Fields(summary);
+  if (!summary.shard.empty()) document["shard"] = summary.shard;
+  return document;
 }
 
 // 1234567 as "1,234,567".
@@ -191,7 +197,8 @@ std::string ToCsv(const RunSummary& summary) {
 std::string ToTable(const RunSummary& s, std::size_t max_gaps) {
   const StoreCounts& counts = s.counts;
   Table table;
-  table.Line("Run", fmt::format("{}  {}, {}", EscapeForTerminal(s.run_id), s.status, s.mode));
+  table.Line("Run", fmt::format("{}  {}, {}{}", EscapeForTerminal(s.run_id), s.status, s.mode,
+                                s.shard.empty() ? "" : ", shard " + s.shard));
   table.Line("Tenant", EscapeForTerminal(s.tenant_id));
   table.Line("Time", fmt::format("{:.1f} s wall, {:.1f} s CPU, {} memory", s.duration_seconds,
                                  s.cpu_seconds, Bytes(s.peak_rss_bytes)));

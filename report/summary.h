@@ -24,6 +24,7 @@ struct RunSummary {
   RunSummary() = default;
 
   std::string run_id, status, mode, tenant_id, started_at, finished_at;
+  std::string shard;  // "2/4": the part of the tenant; empty: all of it, and nothing is printed.
   double duration_seconds = 0;
 
   StoreCounts counts;  // objects, scopes, grants and coverage

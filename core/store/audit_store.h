@@ -40,7 +40,8 @@ struct RunInfo {
   RunNo number = 0;
   std::string id;      // For people and --run: unique, sortable by time.
   std::string status;  // running, complete, partial, failed, interrupted
-  std::string mode;    // full, incremental
+  std::string mode;    // full, incremental, merged
+  std::string shard;   // "2/4": the part of the tenant it audited; empty: all of it
   std::string tenant_id;
   std::string started_at, finished_at;
   std::string summary_json;  // The run summary as printed; empty while running.
@@ -58,6 +59,7 @@ struct RunRequest {
   RunRequest(std::string tenant, RunMode wanted) : tenant_id(std::move(tenant)), mode(wanted) {}
   std::string tenant_id;
   RunMode mode = RunMode::kFull;
+  std::string shard;  // As RunInfo has it. To go on with a run, empty is whatever it was.
   // kIncremental only: permission sets read longer ago are read again.
   std::optional<std::chrono::seconds> max_age;
   // kAuto only: full where the last full run began longer ago.
@@ -152,7 +154,8 @@ class AuditStore {
   // --- runs ---
   // Takes the run lock (kBusy with pid, host and run id of the holder; a lock whose process is dead
   // on this host is taken over and that run marked interrupted). RunInfo::mode says what it became:
-  // without a finished run of the tenant there is nothing to be incremental to.
+  // without a finished run of the tenant there is nothing to be incremental to. kUsage where the
+  // database holds another part of the tenant: what that saw would be taken for gone.
   virtual Result<RunInfo> BeginRun(const RunRequest& request) = 0;
   // Goes on with a run that was interrupted or failed: `id`, or "last". What it had committed is
   // kept, its gaps are tried again. kUsage where a later run has finished since, or where it is of
@@ -163,6 +166,12 @@ class AuditStore {
   // where nobody did.
   virtual Status Settle() = 0;
   virtual Status FinishRun(const std::string& status, const std::string& summary_json) = 0;
+  // Begins a run made of the latest finished runs of the databases `from`, which audited one part
+  // of a tenant each, and fills it: what is equal in this database stays, all else ends with it.
+  // With FinishRun all of it is there at once; a process that dies before leaves nothing behind.
+  // Parts that are missing are a gap each if `partial`, else kUsage; so are databases that do not
+  // belong together.
+  virtual Result<RunInfo> BeginMerge(const std::vector<std::string>& from, bool partial) = 0;
   virtual Result<std::vector<RunInfo>> Runs() = 0;
   // `id` empty: the latest run that is complete or partial.
   virtual Result<RunInfo> FindRun(const std::string& id) = 0;

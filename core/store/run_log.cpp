@@ -63,9 +63,13 @@ std::string NewRunId(const std::string& now) {
   return fmt::format("{}-{:02x}{:02x}{:02x}", id, random[0], random[1], random[2]);
 }
 
+std::string NameOfShard(const std::string& shard) {
+  return shard.empty() ? "the whole tenant" : "shard " + shard;
+}
+
 constexpr char kRunColumns[] =
-    "SELECT number, id, status, mode, tenant_id, started_at, finished_at, summary_json FROM run "
-    "WHERE status <> 'deleted' ";
+    "SELECT number, id, status, mode, tenant_id, started_at, finished_at, summary_json, shard "
+    "FROM run WHERE status <> 'deleted' ";
 
 RunInfo ReadRun(const sqlite::Statement& row) {
   RunInfo run;
@@ -77,6 +81,7 @@ RunInfo ReadRun(const sqlite::Statement& row) {
   run.started_at = row.String(5);
   run.finished_at = row.String(6);
   run.summary_json = row.String(7);
+  run.shard = row.String(8);
   return run;
 }
 
@@ -106,6 +111,30 @@ Status SqliteStore::TakeLock() {
         .Run();
   }
   return db_->Check("taking the lock of the audit database");
+}
+
+void SqliteStore::EnterRun(RunInfo& run) {
+  if (run.id.empty()) run.id = NewRunId(UtcText(std::chrono::system_clock::now()));
+  run.status = "running";
+  db_->Get(
+         "INSERT INTO run(id, status, mode, tenant_id, started_at, pid, process_start, host, "
+         "heartbeat, shard) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, unixepoch(), ?)")
+      .Bind(run.id, run.mode, run.tenant_id, run.started_at, std::int64_t{::getpid()},
+            ProcessStart(::getpid()), HostName(), run.shard)
+      .Run();
+  run.number = db_->LastInsertId();
+}
+
+Status SqliteStore::CheckShard(const std::string& shard) {
+  auto& other = db_->Get("SELECT shard FROM run WHERE shard <> ? LIMIT 1");
+  const bool found = other.Bind(shard).Step();
+  const std::string of = found ? other.String(0) : "";
+  other.Reset();
+  if (!found) return db_->Check("looking which part of the tenant the database holds");
+  return Fail(ErrorCode::kUsage,
+              fmt::format("{} holds runs of {}, not of {}", db_->path(), NameOfShard(of),
+                          NameOfShard(shard)),
+              "Give each shard, and the whole, a database of its own with --db.");
 }
 
 // Ends the transaction in which the run was entered.
@@ -145,9 +174,11 @@ Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request
 Result<RunInfo> SqliteStore::BeginRun(const RunRequest& request) {
   if (run_ != 0) return Fail(ErrorCode::kInternal, "a run was begun within a run");
   db_->Exec("BEGIN IMMEDIATE");
-  if (auto locked = TakeLock(); !locked) {
+  auto ours = TakeLock();
+  if (ours) ours = CheckShard(request.shard);
+  if (!ours) {
     sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
-    return Fail(locked.error());
+    return Fail(ours.error());
   }
   const auto now = std::chrono::system_clock::now();
   if (request.replayed && db_->Number("SELECT count(*) FROM run") > 0) {
@@ -159,17 +190,11 @@ Result<RunInfo> SqliteStore::BeginRun(const RunRequest& request) {
   const bool incremental = WillBeIncremental(*db_, request, now);
   RunInfo run;
   run.started_at = replayed_ ? replayed_->started_at : UtcText(now);
-  run.id = replayed_ ? replayed_->id : NewRunId(run.started_at);
-  run.status = "running";
+  if (replayed_) run.id = replayed_->id;
   run.mode = incremental ? "incremental" : "full";
   run.tenant_id = request.tenant_id;
-  db_->Get(
-         "INSERT INTO run(id, status, mode, tenant_id, started_at, pid, process_start, host, "
-         "heartbeat) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, unixepoch())")
-      .Bind(run.id, run.mode, run.tenant_id, run.started_at, std::int64_t{::getpid()},
-            ProcessStart(::getpid()), HostName())
-      .Run();
-  run.number = db_->LastInsertId();
+  run.shard = request.shard;
+  EnterRun(run);
   return Begun(run, request, /*resumed=*/false);
 }
 
@@ -188,6 +213,11 @@ Result<RunInfo> SqliteStore::ResumeRun(const RunRequest& request, const std::str
       return Fail(ErrorCode::kUsage,
                   fmt::format("run {} is of tenant {}", found->id, found->tenant_id),
                   "Use the configuration it was begun with.");
+    }
+    if (!request.shard.empty() && found->shard != request.shard) {
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("run {} is of {}", found->id, NameOfShard(found->shard)),
+                  "Go on with it without --shard.");
     }
     auto& later = db_->Get("SELECT id FROM run WHERE number > ? LIMIT 1");
     const bool overtaken = later.Bind(found->number).Step();

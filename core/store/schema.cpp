@@ -235,7 +235,16 @@ CREATE VIEW v_runs AS
   FROM run WHERE status <> 'deleted' ORDER BY number;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
+// `shard`: the part of the tenant that a run audited, "2/4"; empty: all of it.
+constexpr char kVersion4[] = R"sql(
+ALTER TABLE run ADD COLUMN shard TEXT NOT NULL DEFAULT '';
+DROP VIEW v_runs;
+CREATE VIEW v_runs AS
+  SELECT id AS run_id, status, mode, tenant_id, started_at, finished_at, summary_json, shard
+  FROM run WHERE status <> 'deleted' ORDER BY number;
+)sql";
+
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;
@@ -263,6 +272,10 @@ CREATE TABLE stage.inheriting(
 CREATE TABLE stage.named(unique_id TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql";
 
+std::string StagePath(const sqlite::Database& db) { return db.path() + "-stage"; }
+
+}  // namespace
+
 std::string Quoted(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) {
@@ -271,10 +284,6 @@ std::string Quoted(const std::string& text) {
   }
   return quoted + "'";
 }
-
-std::string StagePath(const sqlite::Database& db) { return db.path() + "-stage"; }
-
-}  // namespace
 
 std::span<const char* const> SchemaSteps() { return kSteps; }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "core/sqlite.h"
 
@@ -19,6 +20,8 @@ Status CheckSchema(sqlite::Database& db, int newest);
 Status Migrate(sqlite::Database& db, std::span<const char* const> steps);
 
 std::span<const char* const> SchemaSteps();  // The program's own.
+
+std::string Quoted(const std::string& text);  // As SQL has it, for ATTACH and the like.
 
 // The staging area: scratch tables in a file of its own beside the database, attached as "stage".
 // Nothing in it outlives the run, unless that may be resumed: then `keep` it.

@@ -4,7 +4,8 @@
 // object_rows.cpp (sites, libraries, lists and versions), drive_stage.cpp (delta pages on their
 // way), drive_merge.cpp (from stage to objects), item_scopes.cpp (owners by comparison),
 // permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
-// (deleted runs), figures.cpp (forecasts).
+// (deleted runs), run_merge.cpp (one run out of those of several databases), figures.cpp
+// (forecasts).
 //
 // After a storage error the open transaction is undone and the run can only be finished: every
 // other call repeats the error.
@@ -35,6 +36,7 @@ class SqliteStore final : public AuditStore {
   Result<RunInfo> ResumeRun(const RunRequest& request, const std::string& id) override;
   Status Settle() override;
   Status FinishRun(const std::string& status, const std::string& summary_json) override;
+  Result<RunInfo> BeginMerge(const std::vector<std::string>& from, bool partial) override;
   Result<std::vector<RunInfo>> Runs() override;
   Result<RunInfo> FindRun(const std::string& id) override;
   Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids, bool force) override;
@@ -90,6 +92,9 @@ class SqliteStore final : public AuditStore {
   Result<RunInfo> FindLastRun();
   using ChooseRuns = std::function<Result<std::vector<RunInfo>>(const std::vector<RunInfo>&)>;
   Result<std::vector<RunInfo>> DeleteChosen(const ChooseRuns& choose);  // run_pruning.cpp
+  // Enters a run that begins now, within a transaction; gives it an id where it has none.
+  void EnterRun(RunInfo& run);
+  Status CheckShard(const std::string& shard);  // No other part of a tenant is in here.
   Result<RunInfo> Begun(const RunInfo& run, const RunRequest& request, bool resumed);
 
   // --- versions (object_rows.cpp) ---
