@@ -22,6 +22,7 @@ constexpr NegativeRow kNegativeRows[] = {
     {"forbidden", ErrorCode::kForbidden, std::chrono::seconds(600)},
     {"unsupported", ErrorCode::kUnsupported, std::chrono::seconds(600)},
     {"locked", ErrorCode::kLocked, std::chrono::seconds(60)},
+    {"server_error", ErrorCode::kUnreachable, std::chrono::seconds(60)},
 };
 constexpr std::string_view kOutcomes[] = {"good", "stable", "unhealthy"};
 
@@ -90,7 +91,11 @@ std::span<const NegativeRow> NegativeRows() { return kNegativeRows; }
 
 std::optional<std::chrono::seconds> NegativeTtl(const Error& error) {
   // kForbidden also stands for a 401, and a service that names a time to come back means it.
-  if (error.http_status == 401 || error.retry_after) return std::nullopt;
+  const int status = error.http_status;
+  if (status == 401 || error.retry_after) return std::nullopt;
+  // What answered 5xx was tried several times by now; a host that did not answer may be back.
+  const bool answered = status >= 500 && status != 503;
+  if (error.code == ErrorCode::kUnreachable && !answered) return std::nullopt;
   for (const NegativeRow& row : kNegativeRows) {
     if (row.code == error.code) return row.ttl;
   }

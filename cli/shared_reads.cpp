@@ -63,7 +63,7 @@ std::optional<Error> SharedReads::KnownFailure(const std::string& url) {
 
 Task<void> SharedReads::NoteFailure(std::string url, Error error) {
   const int status = error.http_status;
-  const bool stays = status == 404 || status == 403 || status == 423 || status == 501;
+  const bool stays = status == 404 || status == 403 || status == 423 || status >= 500;
   if (!stays || !NegativeTtl(error)) co_return;
   const std::string_view object = ObjectOf(url);
   const bool whole = (status == 404 || status == 423) && AsksForObject(url, object);

@@ -1,6 +1,6 @@
 // SharedReads: the ReadMemory of a run. Identical GETs under way are one exchange, and failures
-// that stay (404, 403, 423, 501) are remembered for a few minutes as the kind graph_error, in
-// memory alone.
+// that stay (404, 403, 423, 501, and 5xx that outlasted the tries) are remembered for some minutes
+// (5xx: one) as the kind graph_error, in memory alone.
 //
 // A failure is kept under the URL that met it. Where a whole object is gone or locked (404, 423 of
 // the drive, site, group or web itself), it is kept under that object: whatever lies below it gets

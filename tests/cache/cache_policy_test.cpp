@@ -28,6 +28,13 @@ TEST_CASE("A failure is remembered as long as it is likely to stay",
   CHECK(NegativeTtl(Error(ErrorCode::kForbidden, "")) == 600s);
   CHECK(NegativeTtl(Error(ErrorCode::kUnsupported, "")) == 600s);
   CHECK(NegativeTtl(Error(ErrorCode::kLocked, "")) == 60s);
+  Error broken(ErrorCode::kUnreachable, "");
+  for (const int status : {500, 502, 504}) {
+    broken.http_status = status;
+    CHECK(NegativeTtl(broken) == 60s);
+  }
+  broken.http_status = 503;
+  CHECK_FALSE(NegativeTtl(broken));
 }
 
 TEST_CASE("A failure that may be over at once is never remembered") {
