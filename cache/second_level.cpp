@@ -75,6 +75,13 @@ void SecondLevel::Answered(StoreCall call, const Error* error, std::chrono::nano
     } else {
       lost_at_ = now;
     }
+    // Where one server of several is gone, calls fail and succeed in turns: told once a minute.
+    if (!reached && quiet_until_ > now) return;
+    if (reached && std::exchange(told_back_, true)) return;
+    if (!reached) {
+      quiet_until_ = now + std::chrono::minutes(1);
+      told_back_ = false;
+    }
   }
   if (reached) {
     log::Info("the second cache level is back", {{"store", url_}});

@@ -138,6 +138,8 @@ class SecondLevel {
   mutable std::mutex mutex_;  // Of all below.
   std::chrono::steady_clock::time_point lost_at_;
   std::chrono::milliseconds degraded_{0};
+  std::chrono::steady_clock::time_point quiet_until_;  // Before it a loss is not told again.
+  bool told_back_ = true;
   std::unordered_map<std::string, Aside> aside_;
   std::list<std::string> ages_;  // Oldest first.
   std::size_t aside_bytes_ = 0;
