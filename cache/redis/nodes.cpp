@@ -227,8 +227,8 @@ Task<Result<std::vector<Resp>>> RedisNodes::Send(std::size_t node,
 // `answer` is what the server said at first: follows redirects, loads a script that is not there,
 // and turns an error into one.
 Task<void> RedisNodes::Settle(std::size_t node, const RedisCommand& command, Result<Resp>& answer) {
+  bool ask = false;  // Also after a script had to be loaded there.
   for (int hops = 0; answer && answer->IsError() && hops < kRedirects; ++hops) {
-    bool ask = false;
     if (answer->ErrorWord() == "NOSCRIPT" && command.script) {
       RedisBatch batch;
       batch.Add(

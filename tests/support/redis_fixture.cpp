@@ -321,6 +321,40 @@ RedisCluster::RedisCluster() {
   }
 }
 
+void RedisCluster::AddReplica(std::size_t of) {
+  RedisSetup setup;
+  setup.cluster = true;
+  replica_ = std::make_unique<RedisServer>(setup);
+  replica_of_ = of;
+  const std::string master = servers_[of]->Ask({"CLUSTER", "MYID"}).text;
+  replica_->Ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(servers_[of]->port())});
+  Until("the replica's master", [&] {
+    return replica_->Ask({"CLUSTER", "REPLICATE", master}).text == "OK";
+  });
+  for (const auto& server : servers_) {  // They vote for it, so they must know of it.
+    Until("the replica in the cluster", [&] {
+      const std::string nodes = server->Ask({"CLUSTER", "NODES"}).text;
+      return nodes.find("slave " + master) != std::string::npos;
+    });
+  }
+  AwaitReplica();
+}
+
+void RedisCluster::AwaitReplica() {
+  const auto offset = [](const RedisServer& server, const std::string& field) {
+    const std::string info = server.Ask({"INFO", "replication"}).text;
+    const auto at = info.find(field + ":");
+    return at == std::string::npos
+               ? std::string()
+               : info.substr(at + field.size() + 1, info.find('\r', at) - at - field.size() - 1);
+  };
+  Until("the replica's copy", [&] {
+    return offset(*replica_, "master_link_status") == "up" &&
+           offset(*replica_, "slave_repl_offset") ==
+               offset(*servers_[replica_of_], "master_repl_offset");
+  });
+}
+
 std::string RedisCluster::url() const {
   return "redis+cluster://" + servers_[0]->host() + "," + servers_[1]->host();
 }

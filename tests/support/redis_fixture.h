@@ -78,8 +78,14 @@ class RedisCluster {
   std::size_t size() const { return servers_.size(); }
   std::string url() const;
 
+  // A fourth server that copies that master and takes over where it dies.
+  void AddReplica(std::size_t of);
+  void AwaitReplica();  // Until it has all that its master has.
+
  private:
   std::vector<std::unique_ptr<RedisServer>> servers_;
+  std::unique_ptr<RedisServer> replica_;
+  std::size_t replica_of_ = 0;
 };
 
 }  // namespace spa::testing
