@@ -11,7 +11,7 @@ CachedTokens::CachedTokens(std::unique_ptr<TokenSource> source, CacheManager& ca
 Task<Result<AccessToken>> CachedTokens::Get(std::string resource) {
   const CacheKey key(CacheKind::kAccessToken, who_ + '/' + resource);
   if (const auto rejected = rejected_.find(resource); rejected != rejected_.end()) {
-    const std::string token = std::move(rejected->second);
+    const Secret token = std::move(rejected->second);
     rejected_.erase(rejected);
     const auto kept = tokens_.Peek(key);
     if (kept && *kept && (*kept)->value->value == token) co_await tokens_.Erase(key);
@@ -25,7 +25,7 @@ Task<Result<AccessToken>> CachedTokens::Get(std::string resource) {
   co_return *hit->value;
 }
 
-void CachedTokens::Reject(const std::string& resource, const std::string& token) {
+void CachedTokens::Reject(const std::string& resource, const Secret& token) {
   source_->Reject(resource, token);
   rejected_[resource] = token;
 }

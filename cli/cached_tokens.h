@@ -17,7 +17,7 @@
 namespace spa {
 
 inline std::size_t CostOf(const AccessToken& token) {
-  return sizeof token + token.value.capacity();
+  return sizeof token + token.value.Reveal().capacity();
 }
 
 class CachedTokens final : public TokenSource {
@@ -26,7 +26,7 @@ class CachedTokens final : public TokenSource {
   CachedTokens(std::unique_ptr<TokenSource> source, CacheManager& cache, std::string who);
 
   Task<Result<AccessToken>> Get(std::string resource) override;
-  void Reject(const std::string& resource, const std::string& token) override;
+  void Reject(const std::string& resource, const Secret& token) override;
   CredentialKind kind() const override { return source_->kind(); }
   long requests() const override { return source_->requests(); }
 
@@ -36,7 +36,7 @@ class CachedTokens final : public TokenSource {
   std::unique_ptr<TokenSource> source_;
   Cache<AccessToken> tokens_;
   std::string who_;
-  std::map<std::string, std::string> rejected_;  // By resource: the token not to hand out again.
+  std::map<std::string, Secret> rejected_;  // By resource: the token not to hand out again.
 };
 
 }  // namespace spa

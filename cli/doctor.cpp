@@ -96,7 +96,7 @@ class NetworkChecks {
       co_return false;
     }
     checks_.emplace_back(std::move(name), CheckState::kOk, fmt::format("a token for {}", resource));
-    const auto claims = ReadTokenClaims(token->value);
+    const auto claims = ReadTokenClaims(token->value.Reveal());
     if (!claims) {
       checks_.emplace_back("consent", CheckState::kSkipped,
                            "the token does not say what it permits");
@@ -114,7 +114,7 @@ class NetworkChecks {
       co_return;
     }
     HttpRequest request("GET", url);
-    request.headers.emplace_back("Authorization", "Bearer " + token->value);
+    request.headers.emplace_back("Authorization", "Bearer " + token->value.Reveal());
     request.headers.emplace_back("Accept", std::move(accept));
     request.timeout = std::chrono::seconds(60);
     const auto answer = co_await http_.Send(std::move(request));

@@ -10,6 +10,7 @@
 #include "core/config/config_loader.h"
 #include "core/log/log.h"
 #include "core/log/terminal_text.h"
+#include "core/trace.h"
 
 namespace spa {
 namespace {
@@ -45,8 +46,11 @@ Result<ExitCode> Run(const std::vector<std::string>& arguments) {
   Invocation invocation;
   invocation.flags = std::move(parsed->flags);
   invocation.environment = ProcessEnvironment();
-  if (invocation.flags.command.starts_with("cache ")) return CommandCache(invocation);
-  return kCommands.at(invocation.flags.command)(invocation);
+  const std::string& name = invocation.flags.command;
+  const Command command = name.starts_with("cache ") ? &CommandCache : kCommands.at(name);
+  const auto exit = command(invocation);
+  trace::WriteCommand(name, static_cast<int>(exit ? *exit : ExitCodeOf(exit.error().code)));
+  return exit;
 }
 
 // Errors are for people: always plain lines, whatever form the log has.
@@ -65,6 +69,7 @@ void Report(const Error& error) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  (void)spa::trace::Id();  // The command begins now.
   try {
     const auto exit = spa::Run(std::vector<std::string>(argv + 1, argv + argc));
     if (exit) return static_cast<int>(*exit);

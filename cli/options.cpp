@@ -9,6 +9,7 @@
 
 #include "cli/terminal.h"
 #include "core/log/log.h"
+#include "core/trace.h"
 
 namespace spa {
 namespace {
@@ -86,6 +87,7 @@ Status OpenLog(const Flags& flags, const Config& config) {
   options.stderr_level =
       flags.quiet ? std::max(options.file_level, log::Level::kWarn) : options.file_level;
   options.stderr_is_terminal = IsTerminal(stderr);
+  if (auto opened = trace::Open(config.trace_file); !opened) return opened;
   return log::Open(options);
 }
 

@@ -28,7 +28,7 @@ std::string ConfigFileOf(const Flags& flags, const EnvironmentVariables& environ
 // Flags over environment over file over defaults.
 Result<LoadedConfig> LoadConfigOf(const Flags& flags, const EnvironmentVariables& environment);
 
-// Sets up the log as the configuration, -v and -q say.
+// Sets up the log and the file of traces as the configuration, -v and -q say.
 Status OpenLog(const Flags& flags, const Config& config);
 
 struct AuditCommand {

@@ -292,6 +292,7 @@ const SimulatedTenant& SimulatorServer::tenant() const { return impl_->tenant_; 
 sim::TrafficCounters SimulatorServer::counters() const {
   return impl_->service_.traffic().counters();
 }
+std::string SimulatorServer::request_log() const { return impl_->service_.traffic().LogLines(); }
 sim::Floor SimulatorServer::floor() { return impl_->service_.floor(); }
 Result<std::string> SimulatorServer::Mutate(std::string_view body) {
   return impl_->service_.Mutate(body);

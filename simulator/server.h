@@ -43,6 +43,7 @@ class SimulatorServer {
   std::string base_url() const;  // "http://127.0.0.1:8080"
   const SimulatedTenant& tenant() const;
   sim::TrafficCounters counters() const;
+  std::string request_log() const;  // The last requests as JSON lines, oldest first.
   sim::Floor floor();
   // As POST /__sim/mutate does (simulator/mutation.h).
   Result<std::string> Mutate(std::string_view body);

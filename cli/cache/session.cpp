@@ -11,6 +11,7 @@
 #include "cache/store_factory.h"
 #include "cli/cache/answer.h"
 #include "cli/cache_options.h"
+#include "cli/cache_trace.h"
 #include "core/async/task_group.h"
 
 namespace spa {
@@ -82,6 +83,7 @@ Result<ExitCode> WithCache(const CacheCall& call,
     // A verb may name entries of any kind, and only what is open can be found.
     for (const CachePolicy& policy : kCachePolicies) caches.Open<std::string>(policy.kind);
     // The log says why, where it fails; memory goes on alone. A wrong URL is the caller's mistake.
+    const Subscription traced = TraceLoads(caches);
     const Status opened = co_await caches.Open(io.get_executor());
     const bool wrong = !opened && opened.error().code == ErrorCode::kUsage;
     if (wrong) ending = Fail(opened.error());

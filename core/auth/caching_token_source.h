@@ -34,7 +34,7 @@ class CachingTokenSource final : public TokenSource {
   ~CachingTokenSource() override;
 
   Task<Result<AccessToken>> Get(std::string resource) override;
-  void Reject(const std::string& resource, const std::string& token) override;
+  void Reject(const std::string& resource, const Secret& token) override;
   CredentialKind kind() const override { return credential_.kind; }
   long requests() const override { return requests_; }
 

@@ -68,7 +68,7 @@ Task<Result<AccessToken>> CachingTokenSource::Get(std::string resource) {
   co_return *flight->result;
 }
 
-void CachingTokenSource::Reject(const std::string& resource, const std::string& token) {
+void CachingTokenSource::Reject(const std::string& resource, const Secret& token) {
   const auto slot = slots_.find(resource);
   if (slot == slots_.end()) return;
   auto& issued = slot->second.issued;
@@ -150,7 +150,11 @@ Task<Result<AccessToken>> CachingTokenSource::Fetch(std::string resource) {
     std::chrono::duration<double> pause =
         attempt < credential_.pauses.size() ? credential_.pauses[attempt] : 0ms;
     if (answer) {
-      if (answer->status == 200) co_return ReadAnswer(*answer, asked_at);
+      if (answer->status == 200) {
+        auto issued = ReadAnswer(*answer, asked_at);
+        Wipe(answer->body);
+        co_return issued;
+      }
       silence_left = credential_.silence_limit;
       error = ErrorFromTokenAnswer(*answer, credential_.what, credential_.secret, asked_at);
       const auto& statuses = credential_.passing_statuses;
@@ -193,7 +197,7 @@ Result<AccessToken> CachingTokenSource::ReadAnswer(
     return Fail(std::move(error));
   }
   AccessToken issued;
-  issued.value = value;
+  issued.value = Secret(value);
   issued.expires_at = asked_at + *life;
   issued.renew_at = issued.expires_at - std::min(kRenewBefore, *life / 10);
   if (const auto refresh_in = json::Int(*root, "refresh_in"); refresh_in && *refresh_in > 0) {

@@ -16,6 +16,7 @@
 #include "core/async/task.h"
 #include "core/config/config.h"
 #include "core/result.h"
+#include "core/secret.h"
 
 namespace spa {
 
@@ -23,7 +24,7 @@ class HttpClient;
 
 struct AccessToken {
   AccessToken() = default;
-  std::string value;
+  Secret value;
   std::chrono::system_clock::time_point expires_at;
   std::chrono::system_clock::time_point renew_at;  // From then on Get asks for another.
 };
@@ -40,7 +41,7 @@ class TokenSource {
 
   // The service answered 401 to this token: the next Get asks for a new one. A token that has been
   // replaced already is left alone.
-  virtual void Reject(const std::string& resource, const std::string& token) = 0;
+  virtual void Reject(const std::string& resource, const Secret& token) = 0;
 
   virtual CredentialKind kind() const = 0;
   virtual long requests() const = 0;  // Token requests sent so far.

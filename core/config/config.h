@@ -78,11 +78,12 @@ struct CacheConfig {
   int compression_level = 1;
   std::string encoding = "json";  // json, msgpack, binary: of values in the second level
   std::string l2 = "disk:.sharepoint-audit/cache.db";
-  std::string l2_fallback;  // Where l2 cannot be opened; empty: memory alone.
-  std::string name_space;   // After the key prefix; empty: none.
-  int verify_percent = 0;   // of the hits, loaded again and compared
-  int max_memory = 64;      // MiB
-  Secret mac_key;           // Empty: entries of the second level carry no MAC.
+  std::string l2_fallback;   // Where l2 cannot be opened; empty: memory alone.
+  std::string name_space;    // After the key prefix; empty: none.
+  int verify_percent = 0;    // of the hits, loaded again and compared
+  int max_memory = 64;       // MiB
+  int health_interval = 60;  // seconds from one look at health and load to the next
+  Secret mac_key;            // Empty: entries of the second level carry no MAC.
   std::map<std::string, CacheKindConfig> caches;  // By the kind's name.
   std::string redis_url;
   RedisSecurityConfig redis_security;
@@ -94,7 +95,8 @@ struct ServeConfig {
   std::string tls_cert_path, tls_key_path;
   Secret api_key;  // Empty: the one in api_key_file.
   std::string api_key_file = ".sharepoint-audit/serve.key";
-  int rate = 20;  // calls a second and caller
+  int rate = 20;         // calls a second and caller
+  Secret alert_webhook;  // An address is one where it holds its receiver's key. Empty: none.
 };
 
 struct FindingsConfig {
@@ -116,6 +118,7 @@ struct Config {
   ServeConfig serve;
   FindingsConfig findings;
   std::string log_file;
+  std::string trace_file;  // Empty: none.
   std::string log_level = "info";
 };
 

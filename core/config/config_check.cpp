@@ -143,8 +143,10 @@ Status CheckRedis(const LoadedConfig& loaded) {
 
 }  // namespace
 
-Status ResolveSecrets(LoadedConfig& loaded, const Environment& environment) {
+Status ResolveSecrets(LoadedConfig& loaded, const Environment& environment,
+                      std::string_view below) {
   for (const ConfigKey& key : ConfigKeys()) {
+    if (!key.path.starts_with(below)) continue;
     if (const auto* get = std::get_if<Secret& (*)(Config&)>(&key.field)) {
       Secret& secret = (*get)(loaded.config);
       auto resolved = Resolve(loaded, key, secret, environment);

@@ -209,6 +209,11 @@ const ConfigKey kKeys[] = {
      .flag = "--cache-max-memory",
      .min = 1,
      .max = 1 << 20},
+    {.path = "cache.health_interval",
+     .field = FIELD(cache.health_interval),
+     .help = "Seconds from one look at health and load to the next",
+     .flag = "--health-interval",
+     .min = 1},
     {.path = "cache.caches",
      .field = FIELD(cache.caches),
      .help = "By kind: enabled, max_entries, max_bytes and ttl (seconds) instead of its own",
@@ -275,6 +280,9 @@ const ConfigKey kKeys[] = {
      .flag = "--rate",
      .min = 1,
      .max = 100'000},
+    {.path = "serve.alert_webhook",
+     .field = FIELD(serve.alert_webhook),
+     .help = "https:// address to POST each alert to as JSON, when it begins and when it ends"},
     {.path = "findings.internal_domains",
      .field = FIELD(findings.internal_domains),
      .help = "Domains whose people are not external",
@@ -299,6 +307,10 @@ const ConfigKey kKeys[] = {
      .help = "Least level that is logged",
      .flag = "--log-level",
      .one_of = kLogLevels},
+    {.path = "logging.trace_file",
+     .field = FIELD(trace_file),
+     .help = "File to append OpenTelemetry spans to, as JSON lines",
+     .flag = "--trace-file"},
 };
 
 #undef FIELD

@@ -48,8 +48,10 @@ struct LoadedConfig {
 
 Result<LoadedConfig> LoadConfig(const ConfigSources& sources);
 
-// Resolves secrets in place. `environment` is where env:NAME is looked up.
-Status ResolveSecrets(LoadedConfig& loaded, const std::map<std::string, std::string>& environment);
+// Resolves secrets in place: those of the keys that begin with `below`. `environment` is where
+// env:NAME is looked up.
+Status ResolveSecrets(LoadedConfig& loaded, const std::map<std::string, std::string>& environment,
+                      std::string_view below = {});
 
 // Resolves secrets and checks that a run against the tenant is possible.
 Status PrepareForAudit(LoadedConfig& loaded, const std::map<std::string, std::string>& environment);

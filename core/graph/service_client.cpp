@@ -146,7 +146,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
 
     HttpRequest http(request.method, request.url);
     http.headers = request.headers;
-    http.headers.emplace_back("Authorization", "Bearer " + token->value);
+    http.headers.emplace_back("Authorization", "Bearer " + token->value.Reveal());
     http.headers.emplace_back("client-request-id", NewGuid());
     http.body = request.body;
     http.keep = true;

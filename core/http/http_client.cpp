@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -10,10 +11,13 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <cstring>
 #include <functional>
 #include <unordered_map>
 
 #include "core/http/url.h"
+#include "core/secret.h"
+#include "core/trace.h"
 
 namespace spa {
 namespace {
@@ -32,7 +36,14 @@ struct Transfer {
   bool sent = false;
   std::function<void(CURLcode)> done;
 
-  ~Transfer() { curl_slist_free_all(header_list); }
+  // Tokens and secrets are among them.
+  ~Transfer() {
+    for (curl_slist* line = header_list; line != nullptr; line = line->next)
+      OPENSSL_cleanse(line->data, std::strlen(line->data));
+    curl_slist_free_all(header_list);
+    for (auto& [name, value] : request.headers) Wipe(value);
+    Wipe(request.body);
+  }
 };
 
 std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) {
@@ -71,6 +82,27 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
     response.headers.emplace_back(Trim(line.substr(0, colon)), Trim(line.substr(colon + 1)));
   }
   return size * count;
+}
+
+// Of the path no query, and none of other hosts: those may hold secrets.
+void WriteSpan(trace::Span span, const HttpEnding& ending, const HttpRequest& request) {
+  if (!trace::Writing()) return;
+  const Url url = SplitUrl(ending.url);
+  span.attributes = {{"http.request.method", request.method}, {"server.address", url.authority}};
+  const std::string_view request_id = FindHeader(request.headers, "client-request-id");
+  if (!request_id.empty()) {  // A call of Graph or SharePoint.
+    span.attributes.emplace_back("client_request_id", request_id);
+    span.attributes.emplace_back("url.path", url.path.substr(0, url.path.find_first_of("?#")));
+  }
+  if (ending.response != nullptr) {
+    span.attributes.emplace_back("http.response.status_code",
+                                 std::to_string(ending.response->status));
+  } else {
+    span.attributes.emplace_back(
+        "error.type", ending.error->code == ErrorCode::kUntrusted ? "untrusted" : "unreachable");
+  }
+  span.failed = ending.response == nullptr || ending.response->status >= 400;
+  trace::Write(span, ending.took);
 }
 
 }  // namespace
@@ -175,7 +207,9 @@ class HttpClient::Engine {
       curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r.method.c_str());
     }
     for (const auto& [name, value] : r.headers) {
-      t.header_list = curl_slist_append(t.header_list, (name + ": " + value).c_str());
+      std::string line = name + ": " + value;
+      t.header_list = curl_slist_append(t.header_list, line.c_str());
+      Wipe(line);
     }
     if (t.header_list) curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
   }
@@ -319,6 +353,8 @@ Task<Result<HttpResponse>> HttpClient::SendOut(HttpRequest request,
   const auto began = std::chrono::steady_clock::now();
   auto transfer = std::make_shared<Transfer>();
   transfer->request = std::move(request);
+  trace::Span span("HTTP " + transfer->request.method, trace::SpanKind::kClient);
+  transfer->request.headers.emplace_back("traceparent", trace::ParentHeader(span));
 
   CURLcode code = CURLE_OK;
   bool cancelled = false;
@@ -375,10 +411,12 @@ Task<Result<HttpResponse>> HttpClient::SendOut(HttpRequest request,
     }
     ending.error = &error;
     if (listener_) listener_(ending);
+    WriteSpan(std::move(span), ending, transfer->request);
     co_return Fail(std::move(error));
   }
   ending.response = &transfer->response;
   if (listener_) listener_(ending);
+  WriteSpan(std::move(span), ending, transfer->request);
   transfer->response.body.reserve(transfer->response.body.size() + kPadding);
   co_return std::move(transfer->response);
 }

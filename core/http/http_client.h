@@ -6,6 +6,10 @@
 // decides where it may go), repeat a request (libcurl would, in silence, where a kept-alive
 // connection broke; then nothing would be counted right), or add credentials.
 //
+// Each exchange is a span of the process's trace (core/trace.h), and says so to the far end.
+// Headers and bodies that were sent are wiped when it has ended, as far as they are ours: libcurl
+// and TLS have buffers of their own.
+//
 // Threads: the io_context's thread only.
 // Lifetime: must outlive every Send.
 // Errors: kUnreachable with the host and libcurl's words; an HTTP status is never an Error here.

@@ -103,12 +103,12 @@ class CountingTokens final : public TokenSource {
   Task<Result<AccessToken>> Get(std::string resource) override {
     ++asked;
     AccessToken token;
-    token.value = fmt::format("{}-{}", resource, asked);
+    token.value = Secret(fmt::format("{}-{}", resource, asked));
     token.expires_at = std::chrono::system_clock::now() + lives;
     token.renew_at = token.expires_at - std::min(std::chrono::seconds(300), lives / 10);
     co_return token;
   }
-  void Reject(const std::string&, const std::string&) override { ++rejected; }
+  void Reject(const std::string&, const Secret&) override { ++rejected; }
   CredentialKind kind() const override { return CredentialKind::kSecret; }
   long requests() const override { return asked; }
 
@@ -346,7 +346,7 @@ TEST_CASE("What must be tried again is not remembered as failed", "[cache][S2-11
   const std::string url = std::string(kBase) + "/groups/g1/owners";
   const auto [status, code] = GENERATE(table<int, ErrorCode>({{401, ErrorCode::kForbidden},
                                                               {429, ErrorCode::kThrottled},
-                                                              {500, ErrorCode::kUnreachable},
+                                                              {503, ErrorCode::kUnreachable},
                                                               {410, ErrorCode::kGone},
                                                               {0, ErrorCode::kUnreachable}}));
 
@@ -429,7 +429,7 @@ TEST_CASE("A token is asked for once per resource, whoever asks", "[cache][S0-09
 
   auto get = [](CachedTokens& from, std::vector<std::string>& into) -> Task<void> {
     auto token = co_await from.Get("https://graph.microsoft.com");
-    into.push_back(token->value);
+    into.push_back(token->value.Reveal());
   };
   testing::Await(io, [&]() -> Task<void> {
     co_await RunGroup(io.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
@@ -452,12 +452,13 @@ TEST_CASE("A token that was refused is not handed out again", "[cache]") {
   CachedTokens tokens(std::move(source), caches, "tenant/client");
 
   testing::Await(io, [&]() -> Task<void> {
-    const std::string first = (co_await tokens.Get("r"))->value;
+    const Secret first = (co_await tokens.Get("r"))->value;
     tokens.Reject("r", first);
-    const std::string second = (co_await tokens.Get("r"))->value;
-    CHECK(second != first);
+    const Secret second = (co_await tokens.Get("r"))->value;
+    CHECK_FALSE(second == first);
     tokens.Reject("r", first);  // It has been replaced already.
-    CHECK((co_await tokens.Get("r"))->value == second);
+    const Secret third = (co_await tokens.Get("r"))->value;
+    CHECK(third == second);
   });
 
   CHECK(counted.asked == 2);

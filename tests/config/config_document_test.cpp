@@ -52,11 +52,13 @@ const std::set<std::string> kContractKeys = {"auth.tenant_id",
                                              "serve.api_key",
                                              "serve.api_key_file",
                                              "serve.rate",
+                                             "serve.alert_webhook",
                                              "cache.l2_fallback",
                                              "cache.namespace",
                                              "cache.mac_key",
                                              "cache.verify_percent",
                                              "cache.max_memory",
+                                             "cache.health_interval",
                                              "cache.caches",
                                              "cache.redis.url",
                                              "cache.redis.security.redis_auth",
@@ -71,7 +73,8 @@ const std::set<std::string> kContractKeys = {"auth.tenant_id",
                                              "findings.sensitive_labels",
                                              "findings.thresholds",
                                              "logging.file",
-                                             "logging.level"};
+                                             "logging.level",
+                                             "logging.trace_file"};
 
 // The part of JSON Schema that our schema uses. Returns the first complaint, or "".
 std::string Complaint(const OrderedJson& schema, const OrderedJson& value,
