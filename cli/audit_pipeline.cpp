@@ -3,6 +3,7 @@
 namespace spa {
 namespace {
 
+constexpr int kWarmedAtOnce = 100;        // sites and groups; they share batches
 constexpr std::size_t kFoundAhead = 256;  // found and waiting to be scanned
 constexpr int kUpdates = 200;             // drives asked what changed at once: ten full batches
 
@@ -54,6 +55,39 @@ Task<void> AuditPipeline::Run() {
     co_await cache_.Settle();  // What it loads again to compare waits in the queues.
     queues.Stop();
   });
+}
+
+Task<void> AuditPipeline::Warm(const RunUse& use, NotWarmed failed) {
+  co_await RunGroup(executor_, 0, [&](TaskGroup& queues) -> Task<void> {
+    queues.Start(batches_.Run());
+    queues.Start(directory_.Run());
+    co_await RunGroup(executor_, kWarmedAtOnce, [&](TaskGroup& asking) -> Task<void> {
+      for (const Site& site : use.sites) co_await asking.Spawn(WarmSite(site, failed));
+      for (const GroupRef& group : use.groups) co_await asking.Spawn(WarmGroup(group, failed));
+    });
+    co_await cache_.Settle();
+    queues.Stop();
+  });
+}
+
+Task<void> AuditPipeline::WarmSite(Site site, const NotWarmed& failed) {
+  const auto contents = co_await site_walk_.Read(site);
+  const Error* error = contents.error();
+  Result<std::optional<SiteAccess::Groups>> groups;
+  if (error == nullptr && site.parent_id.empty()) {
+    groups = co_await site_access_.Find(site);
+    if (!groups) error = &groups.error();
+  }
+  if (error == nullptr) co_return;
+  AbortIfFatal(*error);
+  failed(site.web_url, *error);
+}
+
+Task<void> AuditPipeline::WarmGroup(GroupRef group, const NotWarmed& failed) {
+  const auto members = co_await group_expansion_.Find(group);
+  if (members) co_return;
+  AbortIfFatal(members.error());
+  failed(group.Key(), members.error());
 }
 
 // Ends when every library and list is scanned; the permission reads it started may go on in

@@ -20,6 +20,7 @@
 #include "core/graph/graph_client.h"
 #include "core/graph/sharepoint_client.h"
 #include "core/run_progress.h"
+#include "core/store/run_use.h"
 #include "core/store/store_writer.h"
 #include "discovery/drive_scan.h"
 #include "discovery/list_scan.h"
@@ -40,7 +41,14 @@ class AuditPipeline {
 
   [[nodiscard]] Task<void> Run();
 
+  // Told of what could not be asked for: "group:GUID", or the address of a site.
+  using NotWarmed = std::function<void(std::string what, const Error& error)>;
+  // Instead of Run: asks for what an earlier run used, as Run would, for the cache's sake alone.
+  [[nodiscard]] Task<void> Warm(const RunUse& use, NotWarmed failed);
+
  private:
+  [[nodiscard]] Task<void> WarmSite(Site site, const NotWarmed& failed);
+  [[nodiscard]] Task<void> WarmGroup(GroupRef group, const NotWarmed& failed);
   [[nodiscard]] Task<void> ReadTenant(TaskGroup& reads);
   [[nodiscard]] Task<void> WalkSites();
   [[nodiscard]] Task<void> Sort(TaskGroup& reads);

@@ -11,6 +11,7 @@
 
 #include "cli/audit_pipeline.h"
 #include "cli/cache_options.h"
+#include "cli/cache_trace.h"
 #include "cli/cached_tokens.h"
 #include "cli/exit_code.h"
 #include "cli/host_health.h"
@@ -54,8 +55,14 @@ class Audit {
         progress_(stderr, Progress::ForStderr(options.quiet)) {}
 
   Result<AuditOutcome> Run();
+  Result<WarmOutcome> Warm(const RunUse& use);
 
  private:
+  // How the work ended, where it did not end well.
+  struct Ending {
+    std::exception_ptr failure;
+    bool interrupted = false;  // By a signal.
+  };
   static ConcurrencyManager::Limits LimitsOf(const AuditOptions& options) {
     const ConcurrencyConfig& config = options.config.concurrency;
     return {config.max_api_calls, config.max_db_connections, config.max_cpu_tasks,
@@ -79,8 +86,12 @@ class Audit {
   }
 
   Status ConnectTape();
-  [[nodiscard]] Task<void> Main();
+  Status Prepare();
+  Ending RunLoop(Task<void> work);
+  // With the cache open.
+  [[nodiscard]] Task<void> Main(Task<void> work);
   [[nodiscard]] Task<void> Work();
+  [[nodiscard]] Task<void> WarmWork(const RunUse& use, WarmOutcome& outcome);
   [[nodiscard]] Task<void> OpenCache();
   [[nodiscard]] Task<void> CloseCache();
   [[nodiscard]] Task<void> EndLoads();
@@ -102,7 +113,7 @@ class Audit {
   CacheManager cache_;
   CacheStats cache_stats_;  // As it was at the end of the work.
   SharedReads reads_;
-  Subscription cache_log_;
+  Subscription cache_log_, cache_trace_;
   std::unique_ptr<TokenSource> tokens_;
   std::optional<ServiceClient> service_;
   StoreWriter writer_;
@@ -112,20 +123,23 @@ class Audit {
   SteadyClock::time_point started_ = SteadyClock::now();
 };
 
-Result<AuditOutcome> Audit::Run() {
+Status Audit::Prepare() {
   http_.set_listener([this](const HttpEnding& ending) { hosts_.Heard(ending); });
   if (auto connected = ConnectTape(); !connected) return Fail(std::move(connected.error()));
   service_.emplace(io_, concurrency_, http_, *tokens_,
                    Audiences(config_.graph.base_url, config_.tenant_url), options_.patience,
                    replay_ ? UnitBudget::Limits()
                            : UnitBudget::LimitsOf(config_.concurrency.resource_units_per_minute));
+  return {};
+}
 
+Audit::Ending Audit::RunLoop(Task<void> work) {
+  Ending ending;
   asio::cancellation_signal stop;
-  bool interrupted = false;
   asio::signal_set signals(io_, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
-    interrupted = true;
+    ending.interrupted = true;
     // Whoever asks twice does not want to wait: the store loses its open transaction alone.
     signals.async_wait([](const boost::system::error_code& again, int) {
       if (!again) _exit(static_cast<int>(ExitCode::kInterrupted));
@@ -133,23 +147,28 @@ Result<AuditOutcome> Audit::Run() {
     stop.emit(asio::cancellation_type::terminal);
   });
 
-  std::exception_ptr failure;
-  asio::co_spawn(io_, Main(),
+  asio::co_spawn(io_, Main(std::move(work)),
                  asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr ended) {
-                   failure = ended;
+                   ending.failure = ended;
                    signals.cancel();
                  }));
   io_.run();
   progress_.Clear();
+  return ending;
+}
+
+Result<AuditOutcome> Audit::Run() {
+  if (auto prepared = Prepare(); !prepared) return Fail(std::move(prepared.error()));
+  const Ending ending = RunLoop(Work());
 
   AuditOutcome outcome;
   std::optional<Error> aborted;
   try {
-    if (failure) std::rethrow_exception(failure);
+    if (ending.failure) std::rethrow_exception(ending.failure);
   } catch (const RunAborted& error) {
     aborted = error.error();
   } catch (const boost::system::system_error& error) {
-    if (!interrupted || !IsCancellation(error)) throw;
+    if (!ending.interrupted || !IsCancellation(error)) throw;
     outcome.interrupted = true;
   }
   if (run_.number == 0) {  // Never began.
@@ -201,11 +220,52 @@ Status Audit::ConnectTape() {
   return {};
 }
 
-Task<void> Audit::Main() {
+Result<WarmOutcome> Audit::Warm(const RunUse& use) {
+  if (auto prepared = Prepare(); !prepared) return Fail(std::move(prepared.error()));
+  WarmOutcome outcome;
+  outcome.run_id = use.run_id;
+  outcome.sites = use.sites.size();
+  outcome.groups = use.groups.size();
+  const Ending ending = RunLoop(WarmWork(use, outcome));
+  outcome.stats = cache_stats_;
+  try {
+    if (ending.failure) std::rethrow_exception(ending.failure);
+  } catch (const RunAborted& error) {
+    return Fail(error.error());
+  } catch (const boost::system::system_error& error) {
+    if (!ending.interrupted || !IsCancellation(error)) throw;
+    outcome.interrupted = true;
+  }
+  return outcome;
+}
+
+Task<void> Audit::WarmWork(const RunUse& use, WarmOutcome& outcome) {
+  co_await RunGroup(io_.get_executor(), 0, [&](TaskGroup& group) -> Task<void> {
+    group.Start(ShowProgress());
+    co_await SignIn();
+    counters_.phase = "warming the cache";
+    AuditPipeline pipeline(config_, SharePointListens(), /*incremental=*/false, *service_, cache_,
+                           writer_, counters_);
+    AuditPipeline::NotWarmed failed = [&](std::string what, const Error& error) {
+      outcome.failed.push_back({std::move(what), error});
+    };
+    std::exception_ptr failure;
+    try {
+      co_await pipeline.Warm(use, std::move(failed));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_await EndLoads();
+    if (failure) std::rethrow_exception(failure);
+    group.Stop();
+  });
+}
+
+Task<void> Audit::Main(Task<void> work) {
   co_await OpenCache();
   std::exception_ptr failure;
   try {
-    co_await Work();
+    co_await std::move(work);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -218,6 +278,7 @@ Task<void> Audit::OpenCache() {
     cache_log_ =
         cache_.Observe(kCacheLookups, [](const CacheEvent& event) { log::Debug(Render(event)); });
   }
+  cache_trace_ = TraceLoads(cache_);
   const CacheManager::Options& options = cache_.options();
   if (!options.enabled) co_return;
   // Reading together would change what the mode `observe` is to show.
@@ -454,6 +515,16 @@ Result<AuditOutcome> RunAudit(const AuditOptions& asked) {
   }
   Audit audit(options, std::move(*store), std::move(tape));
   return audit.Run();
+}
+
+Result<WarmOutcome> RunWarm(const AuditOptions& options, std::int64_t groups) {
+  const std::string& path = options.config.db_path;
+  const auto use = UseOfLastRun(path, groups);
+  if (!use) return Fail(use.error());
+  auto store = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
+  if (!store) return Fail(std::move(store.error()));
+  Audit warming(options, std::move(*store));
+  return warming.Warm(*use);
 }
 
 }  // namespace spa

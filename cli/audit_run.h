@@ -10,7 +10,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "cache/cache_stats.h"
 #include "core/config/config.h"
 #include "core/result.h"
 #include "core/shard.h"
@@ -44,5 +46,22 @@ struct AuditOutcome {
 };
 
 Result<AuditOutcome> RunAudit(const AuditOptions& options);
+
+struct WarmOutcome {
+  WarmOutcome() = default;
+  std::string run_id;                 // Whose use it was.
+  std::size_t sites = 0, groups = 0;  // Asked for.
+  CacheStats stats;                   // Misses were loaded, hits were there.
+  struct Failed {
+    std::string what;  // "group:GUID", or the address of a site
+    Error error;
+  };
+  std::vector<Failed> failed;
+  bool interrupted = false;
+};
+
+// Fills both levels of the cache with what the last run in the database used: its sites, and the
+// `groups` directory groups that held most grants. The database is read and not written.
+Result<WarmOutcome> RunWarm(const AuditOptions& options, std::int64_t groups);
 
 }  // namespace spa

@@ -348,7 +348,8 @@ class Grammar {
     }
     Common(command);
     for (const ConfigKey& key : ConfigKeys()) {
-      const bool ours = key.path.starts_with("cache.") || key.path.starts_with("logging.");
+      const bool ours = key.path.starts_with("cache.") || key.path.starts_with("logging.") ||
+                        (verb.name == "warm" && !key.path.starts_with("serve."));
       if (ours && !key.flag.empty()) AddKey(command, key, "Configuration");
     }
   }

@@ -161,11 +161,9 @@ Task<void> SiteWalk::Enter(Site site, std::optional<Oid> parent) {
   }
 }
 
-Task<void> SiteWalk::Walk(Site site, Oid oid) {
-  Result<std::vector<Drive>> drives;
-  Result<std::vector<List>> lists;
-  Result<std::vector<Site>> subsites;
-  std::chrono::seconds stale{0};
+Task<SiteWalk::Contents> SiteWalk::Read(Site site) {
+  Contents found;
+  auto& [drives, lists, subsites, stale] = found;
   co_await RunGroup(parts_.graph.service().executor(), 0, [&](TaskGroup& asking) -> Task<void> {
     asking.Start(Into(drives, Listed(drives_, CacheKind::kDrive, site,
                                      fmt::format("drives?$select={}", kDriveFields), "libraries",
@@ -181,14 +179,15 @@ Task<void> SiteWalk::Walk(Site site, Oid oid) {
     }
     co_return;
   });
+  co_return found;
+}
 
+Task<void> SiteWalk::Walk(Site site, Oid oid) {
+  Contents contents = co_await Read(site);
+  auto& [drives, lists, subsites, stale] = contents;
   // One line in the ledger for a site that refuses, not one per question.
-  for (const Error* error : {drives ? nullptr : &drives.error(), lists ? nullptr : &lists.error(),
-                             subsites ? nullptr : &subsites.error()}) {
-    if (!error) continue;
+  if (const Error* error = contents.error())
     co_await parts_.store.PutGap(oid, site.web_url, *error);
-    break;
-  }
 
   if (drives && lists && subsites && stale.count() > 0)
     co_await parts_.store.PutStale(oid, site.web_url, stale);

@@ -64,6 +64,24 @@ class SiteWalk {
 
   [[nodiscard]] Task<void> Run();
 
+  // What stands in a site; each part is there or says why not.
+  struct Contents {
+    Contents() = default;
+    Result<std::vector<Drive>> drives;
+    Result<std::vector<List>> lists;
+    Result<std::vector<Site>> subsites;
+    std::chrono::seconds stale{0};  // Age of the oldest part that is past its time; 0: none.
+
+    const Error* error() const {  // The first.
+      return !drives     ? &drives.error()
+             : !lists    ? &lists.error()
+             : !subsites ? &subsites.error()
+                         : nullptr;
+    }
+  };
+  // Through the cache.
+  [[nodiscard]] Task<Contents> Read(Site site);
+
  private:
   [[nodiscard]] Task<void> WalkTenant();
   [[nodiscard]] Task<void> WalkTargets();

@@ -67,14 +67,18 @@ Task<void> GroupExpansion::Run() {
   });
 }
 
-Task<void> GroupExpansion::LookUp(GroupRef group) {
-  const std::string name = group.Key();
-  if (failed_.contains(name)) co_return;  // In the ledger; asking again for each use helps nobody.
+Task<Result<Hit<PackedMembers>>> GroupExpansion::Find(GroupRef group) {
   Loader<PackedMembers> load = [this, group] { return Load(group); };
   const bool owners = group.kind == GroupRef::Kind::kOwners;
   const CacheKey key(CacheKind::kGroupMembers,
                      fmt::format("{}/{}{}", parts_.tenant, group.id, owners ? "/owners" : ""));
-  auto hit = co_await members_.GetOrLoad(key, std::move(load));
+  co_return co_await members_.GetOrLoad(key, std::move(load));
+}
+
+Task<void> GroupExpansion::LookUp(GroupRef group) {
+  const std::string name = group.Key();
+  if (failed_.contains(name)) co_return;  // In the ledger; asking again for each use helps nobody.
+  auto hit = co_await Find(group);
   if (!stored_.insert(name).second) co_return;
   ++parts_.progress.groups_read;
   if (hit) {

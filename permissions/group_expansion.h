@@ -36,6 +36,9 @@ class GroupExpansion {
   // Looks up every group that the grants of this run name.
   [[nodiscard]] Task<void> Run();
 
+  // The members of one, through the cache.
+  [[nodiscard]] Task<Result<Hit<PackedMembers>>> Find(GroupRef group);
+
  private:
   [[nodiscard]] Task<void> LookUp(GroupRef group);
   [[nodiscard]] Task<Result<PackedMembers>> Load(GroupRef group);

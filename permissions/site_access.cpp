@@ -13,6 +13,10 @@ std::string ApiOf(const std::string& web_url) {
   return url + "/_api/web";
 }
 
+const std::string& CollectionOf(const Site& site) {
+  return site.root_id.empty() ? site.id : site.root_id;
+}
+
 }  // namespace
 
 SiteAccess::SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store)
@@ -91,14 +95,22 @@ Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what
   co_return Result<void>();
 }
 
-// Site groups belong to the whole collection: one web asks, the others find the answer. Stores them
-// once a run, and notes the items that own a sharing link.
-Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts) {
-  const std::string collection = site.root_id.empty() ? site.id : site.root_id;
-  const CacheKey key(CacheKind::kSiteGroups, tenant_ + '/' + collection);
+// Site groups belong to the whole collection: one web asks, the others find the answer.
+Task<Result<std::optional<SiteAccess::Groups>>> SiteAccess::Find(Site site) {
+  if (!mode_.sharepoint) co_return std::nullopt;
+  const CacheKey key(CacheKind::kSiteGroups, tenant_ + '/' + CollectionOf(site));
   Loader<std::vector<SiteGroupMembers>> load = [this, site] { return ReadGroups(site); };
   auto groups = co_await groups_.GetOrLoad(key, std::move(load));
   if (!groups) co_return Fail(std::move(groups.error()));
+  co_return *std::move(groups);
+}
+
+// Stores them once a run, and notes the items that own a sharing link.
+Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts) {
+  const std::string collection = CollectionOf(site);
+  auto found = co_await Find(site);
+  if (!found) co_return Fail(std::move(found.error()));
+  const std::optional<Groups>& groups = *found;
   if (groups->stale) co_await store_.PutStale(oid, site.web_url, groups->age);
   // A false one costs a second look at its drive; a missed one could hide a scope.
   for (const SiteGroupMembers& group : *groups->value) {

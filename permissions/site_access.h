@@ -31,6 +31,10 @@ class SiteAccess {
 
   [[nodiscard]] Task<SiteFacts> Read(Site site, Oid oid, std::vector<FoundList> lists);
 
+  using Groups = Hit<std::vector<SiteGroupMembers>>;
+  // The groups of the site's collection, through the cache. Nothing in Graph-only mode.
+  [[nodiscard]] Task<Result<std::optional<Groups>>> Find(Site site);
+
  private:
   [[nodiscard]] Task<void> EnterGraphOnly(const Site& site, Oid oid,
                                           const std::vector<FoundList>& lists);

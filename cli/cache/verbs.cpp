@@ -52,6 +52,7 @@ constexpr CacheOption kOptions[] = {
     {"to",         "--to",         "URL",      "The other store"},
     {"size",       "--size",       "small|medium|large", "100, 10,000 or 100,000 entries"},
     {"from-last-run", "--from-last-run", "",   "The groups and sites of the last run"},
+    {"top",        "--top",        "N",        "The N groups that hold most grants"},
     {"provider",   "--provider",   "HOST",     "Host whose health and failures are to be forgotten"},
     {"baseline",   "--baseline",   "FILE",     "Compare with this earlier --json; exit code 3 where something fails"},
     {"warn",       "--warn",       "PERCENT",  "Remark from this loss of speed on"},
@@ -117,7 +118,9 @@ constexpr CacheVerb kVerbs[] = {
     {"migrate", "", "from to pattern json", "Copy from one store to another", "migrate --from disk:a.db --to disk:b.db", CacheMigrate},
     {"validate", "", "from to json", "Compare two stores; exit code 1 where they differ", "validate --from disk:a.db --to disk:b.db", CacheValidate},
     {"verify", "", "json", "Open every entry of the second level; exit code 3 where one is forged", "verify", CacheVerify},
-    {"warm", "", "from-last-run json", "Load what the last run asked for", "", CacheWarm},
+    {"warm", "", "from-last-run top json",
+     "Load what the last run used from the tenant into the second level, before the next run asks for it",
+     "warm --from-last-run --top 500", CacheWarm},
     {"invalidate", "", "provider json", "Forget what is known of a host", "invalidate --provider graph.microsoft.com", CacheInvalidate},
     {"revoke", "", "jti expires-at json", "Refuse a token from now on, in every process that shares the second level", "revoke --jti 4711", CacheRevoke},
     {"ring", "", "", "Which of several independent Redis servers keeps a key", "", nullptr},
@@ -250,16 +253,13 @@ Result<std::chrono::milliseconds> CacheCall::Duration(std::string_view option,
               "give a whole number with ms, s, m, h or d, like 15m");
 }
 
-Result<ExitCode> CacheWarm(const CacheCall&) {
-  return Fail(ErrorCode::kUsage, "cache warm is not available in this version",
-              "an audit fills the second level as it goes");
-}
-
 Result<ExitCode> CacheReference(const CacheCall&) { return Print(DescribeCacheVerbs()); }
 
 Result<ExitCode> CommandCache(const Invocation& invocation) {
   auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
+  if (auto done = ResolveSecrets(*loaded, invocation.environment, "cache."); !done)
+    return Fail(std::move(done.error()));
   if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
   const std::string name = invocation.flags.command.substr(std::string_view("cache ").size());
   const CacheCall call(invocation, std::move(loaded->config));

@@ -103,7 +103,7 @@ Result<ExitCode> CacheIndexDelete(const CacheCall& call);
 Result<ExitCode> CacheInvalidate(const CacheCall& call);
 Result<ExitCode> CacheRevoke(const CacheCall& call);
 
-// advise.cpp, verbs.cpp
+// advise.cpp, verbs.cpp, warm.cpp
 Result<ExitCode> CacheAdvise(const CacheCall& call);
 Result<ExitCode> CacheWarm(const CacheCall& call);
 Result<ExitCode> CacheReference(const CacheCall& call);
