@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/encoding.h"
 #include "core/log/log.h"
+#include "core/secret.h"
 #include "serve/openapi.h"
 #include "serve/prometheus.h"
 
@@ -59,6 +60,16 @@ std::string TextOf(const json& body, const char* name) {
   return at != body.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
+json HealthOf(const std::string& name, const Health& health) {
+  return {{"name", name},
+          {"state", NameOf(health.state)},
+          {"p50_us", health.p50.count()},
+          {"p99_us", health.p99.count()},
+          {"error_rate", health.error_rate},
+          {"last_error", health.last_error},
+          {"degraded_ms", health.degraded.count()}};
+}
+
 HttpAnswer UnknownCache(const std::string& name) {
   return Problem(404, "There is no such cache", fmt::format("\"{}\" is no cache", name));
 }
@@ -97,6 +108,12 @@ CacheApi::CacheApi(CacheManager& caches, ApiKey key, TokenGate* tokens, const Al
       limiter_(options_.rate, 2 * options_.rate),
       started_(options_.clock()) {}
 
+void CacheApi::Renew(ApiKey key, double rate) {
+  key_ = std::move(key);
+  options_.rate = rate;
+  limiter_ = RateLimiter(rate, 2 * rate);
+}
+
 Task<HttpAnswer> CacheApi::Handle(HttpCall call) {
   Turn turn(std::move(call));
   HttpAnswer answer = co_await Answer(turn);
@@ -107,6 +124,8 @@ Task<HttpAnswer> CacheApi::Handle(HttpCall call) {
                {"status", std::to_string(answer.status)},
                {"count", turn.count ? std::to_string(*turn.count) : "-"}});
   }
+  Wipe(turn.token);
+  for (auto& [name, value] : turn.call.headers) Wipe(value);
   co_return answer;
 }
 
@@ -240,14 +259,12 @@ Task<HttpAnswer> CacheApi::Health(Turn&) {
   if (Store* store = caches_.store()) {
     const auto info = co_await store->Info();
     for (const StoreNode& node : info ? info->nodes : std::vector<StoreNode>()) {
-      nodes.push_back({{"name", node.name},
-                       {"state", NameOf(node.health.state)},
-                       {"p50_us", node.health.p50.count()},
-                       {"p99_us", node.health.p99.count()},
-                       {"error_rate", node.health.error_rate},
-                       {"last_error", node.health.last_error},
-                       {"degraded_ms", node.health.degraded.count()}});
+      nodes.push_back(HealthOf(node.name, node.health));
     }
+  }
+  json providers = json::array();
+  if (options_.hosts) {
+    for (const auto& [name, health] : options_.hosts()) providers.push_back(HealthOf(name, health));
   }
   const bool missing = !stats.l2.url.empty() && !(stats.l2.open && stats.l2.reachable);
   const std::string_view status = missing ? "unhealthy" : alerts.empty() ? "healthy" : "degraded";
@@ -264,6 +281,7 @@ Task<HttpAnswer> CacheApi::Health(Turn&) {
                  {"watching", stats.l2.watching},
                  {"degraded_ms", stats.l2.degraded.count()},
                  {"nodes", std::move(nodes)}}},
+               {"providers", std::move(providers)},
                {"alerts", std::move(alerts)}};
   co_return Json(body, missing ? 503 : 200);
 }

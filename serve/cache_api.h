@@ -15,8 +15,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cache/cache_manager.h"
+#include "cache/health_gate.h"
 #include "serve/alert_watch.h"
 #include "serve/api_key.h"
 #include "serve/http_call.h"
@@ -35,6 +38,8 @@ class CacheApi {
     std::string client_id;  // Whose own tokens need no role.
     double rate = 20;       // Calls a second and caller; twice that at once.
     std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
+    // How the hosts that this process talks to are doing, for /cache/health.
+    std::function<std::vector<std::pair<std::string, spa::Health>>()> hosts;
   };
 
   // `tokens` may be null: then access tokens are not taken.
@@ -42,6 +47,9 @@ class CacheApi {
            Options options);
 
   [[nodiscard]] Task<HttpAnswer> Handle(HttpCall call);
+
+  // From the next call on; buckets begin full again.
+  void Renew(ApiKey key, double rate);
 
   struct RouteName {
     std::string_view method, path;  // "POST", "/cache/clear/{name}"

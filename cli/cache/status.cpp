@@ -1,6 +1,8 @@
 // The verbs that tell how the cache is: stats, health, metrics, memory, ping, monitor.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cache/cache_report.h"
 #include "cache/memory_store.h"
 #include "cache/store_factory.h"
@@ -17,6 +19,9 @@
 
 namespace spa {
 namespace {
+
+// A node that cannot be connected to has been tried often enough by then.
+constexpr std::chrono::seconds kDecided{3};
 
 // Shows what `look` finds: once, or with --watch again and again. The first exit code that is not
 // 0 stands.
@@ -47,6 +52,15 @@ Json SystemJson(const SystemSample& sample) {
           {"memory_percent", sample.memory_percent},
           {"memory_bytes", sample.memory_bytes},
           {"process_bytes", sample.process_bytes}};
+}
+
+// A node that only failed so far, and not often enough yet for its gate to open.
+bool Undecided(const CacheReport& report) {
+  if (!report.store) return false;
+  const auto& nodes = report.store->nodes;
+  return std::any_of(nodes.begin(), nodes.end(), [](const StoreNode& node) {
+    return node.health.state == GateState::kClosed && node.health.error_rate >= 0.5;
+  });
 }
 
 // What a person wants to see of the statistics.
@@ -115,6 +129,11 @@ Result<ExitCode> CacheHealth(const CacheCall& call) {
       // Often enough for a gate to have an opinion of a node that is gone.
       CacheReport report;
       for (int i = 0; i < 6; ++i) report = co_await ReportOn(caches);
+      const auto end = std::chrono::steady_clock::now() + kDecided;
+      while (Undecided(report) && std::chrono::steady_clock::now() < end) {
+        co_await Sleep(std::chrono::milliseconds(20));
+        report = co_await ReportOn(caches);
+      }
       Json health = HealthJson(report);
       health["at"] = UtcText(std::chrono::system_clock::now());
       health["system"] = SystemJson(probe.Sample());
@@ -129,7 +148,8 @@ Result<ExitCode> CacheHealth(const CacheCall& call) {
       }
       co_return Answer(call, health, exit);
     };
-    co_return co_await Watched(call, std::chrono::seconds(60), std::move(look));
+    const std::chrono::seconds interval(call.config().cache.health_interval);
+    co_return co_await Watched(call, interval, std::move(look));
   });
 }
 
