@@ -86,11 +86,11 @@ class OneToken final : public TokenSource {
  public:
   Task<Result<AccessToken>> Get(std::string) override {
     AccessToken token;
-    token.value = "token";
+    token.value = Secret("token");
     token.expires_at = token.renew_at = std::chrono::system_clock::now() + std::chrono::hours(1);
     co_return token;
   }
-  void Reject(const std::string&, const std::string&) override {}
+  void Reject(const std::string&, const Secret&) override {}
   CredentialKind kind() const override { return CredentialKind::kSecret; }
   long requests() const override { return 0; }
 };
