@@ -215,7 +215,8 @@ TEST_CASE("An older run is exported as it was") {
   {
     auto store = OpenStore(path);
     Must(store->BeginRun({"tenant", RunMode::kFull}));
-    Must(store->PutSite(MakeSite("id-alpha", "https://t/sites/renamed")));
+    const Oid site = Must(store->PutSite(MakeSite("id-alpha", "https://t/sites/renamed")));
+    Must(store->PutListed(site));
     Must(store->FinishRun("complete", ""));
   }
 

@@ -1,12 +1,12 @@
 // Alerts that are told to another service, over real HTTP.
 #include "serve/alert_webhook.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <nlohmann/json.hpp>
 
 #include "core/async/task_group.h"
 #include "tests/auth/token_server.h"
 #include "tests/catch.h"
-#include "tests/core/run_task.h"
 
 namespace spa {
 namespace {
@@ -36,7 +36,15 @@ struct Receiver {
       }
       group.Stop();
     };
-    testing::RunTask(io, RunGroup(io.get_executor(), 0, std::move(body)));
+    std::exception_ptr failure;
+    asio::co_spawn(io, RunGroup(io.get_executor(), 0, std::move(body)),
+                   [&](std::exception_ptr ended) {
+                     failure = ended;
+                     io.stop();  // The server would listen on.
+                   });
+    io.restart();
+    io.run();
+    if (failure) std::rethrow_exception(failure);
   }
 
   asio::io_context io;

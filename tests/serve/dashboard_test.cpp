@@ -1,4 +1,6 @@
 // The dashboard for Grafana asks for what the server tells, and for nothing else.
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -37,7 +39,11 @@ TEST_CASE("Every figure of the dashboard is one that a running server tells", "[
     asked.insert(at->str());
   REQUIRE(asked.size() > 20);
 
-  Serving serving;
+  std::string folder = (std::filesystem::temp_directory_path() / "spa-board-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  ServingOptions options;
+  options.l2 = "disk:" + folder + "/cache.db";
+  Serving serving(options);
   serving.Run([&](Serving& s) -> Task<void> {
     const Answered metrics = co_await s.Get("/metrics");
     REQUIRE(metrics.status == 200);
@@ -51,6 +57,7 @@ TEST_CASE("Every figure of the dashboard is one that a running server tells", "[
       CHECK(told.contains(figure));
     }
   });
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
