@@ -523,7 +523,7 @@ Result<WarmOutcome> RunWarm(const AuditOptions& options, std::int64_t groups) {
   if (!use) return Fail(use.error());
   auto store = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
   if (!store) return Fail(std::move(store.error()));
-  Audit warming(options, std::move(*store));
+  Audit warming(options, std::move(*store), Tape());
   return warming.Warm(*use);
 }
 

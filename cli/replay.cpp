@@ -55,7 +55,7 @@ std::chrono::system_clock::time_point TimeOf(const std::string& text) {
 
 Task<Result<AccessToken>> ReplayTokens::Get(std::string) {
   AccessToken token;
-  token.value = "replayed";
+  token.value = Secret("replayed");
   token.expires_at = token.renew_at = std::chrono::system_clock::time_point::max();
   co_return token;
 }

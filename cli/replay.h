@@ -30,7 +30,7 @@ class ReplayTokens final : public TokenSource {
  public:
   explicit ReplayTokens(bool sharepoint) : sharepoint_(sharepoint) {}
   Task<Result<AccessToken>> Get(std::string) override;
-  void Reject(const std::string&, const std::string&) override {}
+  void Reject(const std::string&, const Secret&) override {}
   CredentialKind kind() const override {
     return sharepoint_ ? CredentialKind::kCertificate : CredentialKind::kSecret;
   }

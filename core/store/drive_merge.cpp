@@ -235,11 +235,13 @@ void SqliteStore::EndDrive(Oid library, ScopeMethod method, bool library_inherit
         .Run();
   }
   Confirm(library);
-  auto& parent = db_->Get("SELECT parent, method FROM object WHERE oid = ? AND to_run IS NULL");
-  Oid site = 0;
+  auto& parent =
+      db_->Get("SELECT parent, method, scope FROM object WHERE oid = ? AND to_run IS NULL");
+  Oid site = 0, scope = 0;
   bool same_method = false;
   if (parent.Bind(library).Step()) {
     site = parent.Int(0);
+    scope = parent.Int(2);
     same_method = !parent.IsNull(1) && parent.Int(1) == static_cast<int>(method);
   }
   parent.Reset();
@@ -249,7 +251,9 @@ void SqliteStore::EndDrive(Oid library, ScopeMethod method, bool library_inherit
         .Bind(static_cast<int>(method), library)
         .Run();
   }
-  SetScope(library, library_inherits ? site : library);
+  // One that inherits already points at its owner, or Settle will see to it.
+  if (!library_inherits) SetScope(library, library);
+  if (library_inherits && scope == library) SetScope(library, site);
   if (!resolved) return;
   if (library_inherits) CloseScope(library);
   DropStage(library);
