@@ -22,7 +22,7 @@ Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mo
   if (!db) return Fail(db.error());
   const auto steps = SchemaSteps();
   // Before the first write: a foreign file must be left as it is.
-  if (auto checked = CheckSchema(**db, static_cast<int>(steps.size())); !checked) {
+  if (auto checked = CheckSchema(**db, static_cast<int>(steps.size()), !writes); !checked) {
     return Fail(checked.error());
   }
   if (writes) {

@@ -287,7 +287,7 @@ std::string Quoted(const std::string& text) {
 
 std::span<const char* const> SchemaSteps() { return kSteps; }
 
-Status CheckSchema(sqlite::Database& db, int newest) {
+Status CheckSchema(sqlite::Database& db, int newest, bool read_only) {
   const auto version = db.Number("PRAGMA user_version");
   const auto application = db.Number("PRAGMA application_id");
   const auto tables = db.Number("SELECT count(*) FROM sqlite_schema");
@@ -302,12 +302,18 @@ Status CheckSchema(sqlite::Database& db, int newest) {
                             db.path(), version, newest),
                 "Use the program that wrote it, or a newer one.");
   }
+  if (read_only && version < newest) {
+    return Fail(ErrorCode::kUsage,
+                fmt::format("{} was made by an older program (schema {}, this one knows {})",
+                            db.path(), version, newest),
+                "Run an audit into it once, which brings it up to date and keeps a backup.");
+  }
   return {};
 }
 
 Status Migrate(sqlite::Database& db, std::span<const char* const> steps) {
   const int newest = static_cast<int>(steps.size());
-  if (auto checked = CheckSchema(db, newest); !checked) return checked;
+  if (auto checked = CheckSchema(db, newest, /*read_only=*/false); !checked) return checked;
   const int version = static_cast<int>(db.Number("PRAGMA user_version"));
   if (version == newest) return {};
 

@@ -14,8 +14,9 @@ namespace spa {
 
 inline constexpr int kApplicationId = 0x53504155;  // "SPAU"
 
-// kUsage: not an audit database, or one made by a newer program.
-Status CheckSchema(sqlite::Database& db, int newest);
+// kUsage: not an audit database, or one made by a newer program; for reading alone also one made by
+// an older program, which nobody brought to this schema yet.
+Status CheckSchema(sqlite::Database& db, int newest, bool read_only);
 // Brings `db` to the last of `steps`; steps[i] leads from version i to version i + 1.
 Status Migrate(sqlite::Database& db, std::span<const char* const> steps);
 

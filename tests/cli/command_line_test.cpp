@@ -299,8 +299,8 @@ TEST_CASE("the commands that exist are these") {
     if (!command.name.starts_with("cache ")) names.insert(command.name);
   }
 
-  CHECK(names == std::set<std::string>{"", "audit", "demo", "simulate", "doctor", "runs",
-                                       "runs show", "export", "config", "config init",
+  CHECK(names == std::set<std::string>{"", "audit", "plan", "demo", "simulate", "doctor", "runs",
+                                       "runs show", "runs delete", "runs prune", "runs merge", "export", "config", "config init",
                                        "config show", "config schema", "completion", "cache",
                                        "serve"});
 }

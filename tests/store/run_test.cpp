@@ -115,6 +115,21 @@ TEST_CASE("The database and its companions are for their owner alone") {
     CHECK(Permissions(path + suffix) == 0600);
 }
 
+TEST_CASE("A database of an older program is brought up by an audit, not read as it is") {
+  TempDir dir;
+  const auto path = dir.File("audit.db");
+  {
+    auto db = Must(sqlite::Database::Open(path, sqlite::Database::Mode::kReadWrite));
+    Must(Migrate(*db, SchemaSteps().first(1)));
+  }
+  const auto refused = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kUsage);
+  CHECK(refused.error().message.find("older program") != std::string::npos);
+  OpenStore(path);
+  CHECK(AuditStore::Open(path, AuditStore::Mode::kReadOnly).has_value());
+}
+
 TEST_CASE("A file that is no audit database is refused and left as it is") {
   TempDir dir;
   const auto text = dir.File("notes.txt"), foreign = dir.File("foreign.db");

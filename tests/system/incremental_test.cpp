@@ -207,6 +207,7 @@ TEST_CASE("Of two that resume one run the second is told who holds it", "[S3-98]
 
   const Ended second = tenant.Audit({"--no-cache", "--resume", "last"});
 
+  INFO(second.err);
   CHECK(second.exit == 75);
   CHECK(second.err.find("holds") != std::string::npos);
   tenant.server().set_faults(FaultSpec());
