@@ -244,8 +244,8 @@ Task<void> Audit::WarmWork(const RunUse& use, WarmOutcome& outcome) {
     group.Start(ShowProgress());
     co_await SignIn();
     counters_.phase = "warming the cache";
-    AuditPipeline pipeline(config_, SharePointListens(), /*incremental=*/false, *service_, cache_,
-                           writer_, counters_);
+    AuditPipeline pipeline(config_, Shard(), SharePointListens(), /*incremental=*/false, *service_,
+                           cache_, writer_, counters_);
     AuditPipeline::NotWarmed failed = [&](std::string what, const Error& error) {
       outcome.failed.push_back({std::move(what), error});
     };
