@@ -1,0 +1,324 @@
+#include "permissions/access/scope_access.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/ascii.h"
+
+namespace spa {
+namespace {
+
+int Strength(Role role) {
+  switch (role) {
+    case Role::kNone:
+      return 0;
+    case Role::kOther:
+      return 1;
+    case Role::kRead:
+      return 2;
+    case Role::kWrite:
+      return 3;
+    case Role::kOwner:
+      return 4;
+  }
+  return 0;
+}
+
+Role RoleNamed(std::string_view name) {
+  for (const Role role : {Role::kRead, Role::kWrite, Role::kOwner, Role::kOther}) {
+    if (Name(role) == name) return role;
+  }
+  return Role::kNone;
+}
+
+template <class Use>
+void EachText(std::string_view list, Use use) {
+  if (list.size() <= 2) return;
+  for (const auto& text : nlohmann::json::parse(list, nullptr, false)) {
+    if (text.is_string()) use(text.get_ref<const std::string&>());
+  }
+}
+
+Audience AudienceOf(Node node, const Principals& principals) {
+  switch (node) {
+    case kAnyoneNode:
+      return Audience::kAnyone;
+    case kOrganizationNode:
+      return Audience::kOrganization;
+    case kEveryoneNode:
+      return Audience::kEveryone;
+    default:
+      return principals.At(node).kind == Principal::Kind::kApplication ? Audience::kApplication
+                                                                       : Audience::kPerson;
+  }
+}
+
+}  // namespace
+
+Role Stronger(Role a, Role b) { return Strength(a) >= Strength(b) ? a : b; }
+
+std::optional<ScopeGrants> ScopeAccess::GrantsOf(Oid owner) {
+  auto face = rows_.FaceOf(owner);
+  if (!face) return std::nullopt;
+  ScopeGrants scope;
+  scope.owner = owner;
+  scope.type = face->type;
+  scope.id = std::move(face->id);
+  scope.url = std::move(face->url);
+  scope.name = std::move(face->name);
+  const Oid top = rows_.TopSiteOf(owner);
+  scope.site_id = rows_.GraphIdOf(top);
+  rows_.EachGrant(owner,
+                  [&](const GrantRow& row) { scope.grants.push_back(Read(row, scope.site_id)); });
+  rows_.EachSiteGrant(top, [&](const GrantRow& row) {
+    scope.grants.push_back(Read(row, scope.site_id));
+    scope.grants.back().site_wide = true;
+  });
+  return scope;
+}
+
+ScopeGrant ScopeAccess::Read(const GrantRow& row, const std::string& site_id) const {
+  ScopeGrant grant;
+  grant.grant_id = row.grant_id;
+  grant.role = RoleNamed(row.role);
+  grant.name = row.principal_name;
+  grant.is_link = row.principal_type == "link";
+  if (!grant.is_link) {
+    grant.principal = principals_.OfGrant(row, site_id);
+    grant.lower = grant.principal == kNoNode;
+    return grant;
+  }
+  grant.link_id = row.principal_id;
+  grant.link_scope = row.link_scope;
+  grant.name = row.link_scope;
+  if (!row.link_type.empty())
+    grant.name += (grant.name.empty() ? "" : " ") + std::string(row.link_type);
+  // Both are of the form "2026-12-31T00:00:00Z"; what comes first in order came first in time.
+  grant.expired = !row.link_expires_at.empty() && row.link_expires_at < rows_.started_at();
+  grant.principal = principals_.GroupOfLink(row.principal_id);
+  if (row.link_scope == "anonymous" || row.principal_login.starts_with("c:0u.c|tenant|")) {
+    grant.audience = kAnyoneNode;
+  } else if (row.link_scope == "organization") {
+    grant.audience = kOrganizationNode;
+  } else {
+    // Names do not narrow the other links; this one is for those it names.
+    const auto take = [&](Node node) {
+      // A group in a link stands in the link's hidden group, which SharePoint alone tells of.
+      if (node == kNoNode || principals_.At(node).is_group()) {
+        grant.lower = grant.lower || grant.principal == kNoNode;
+      } else {
+        grant.people.push_back(node);
+      }
+    };
+    EachText(row.link_people, [&](const std::string& id) { take(principals_.ById(id)); });
+    EachText(row.link_invited, [&](const std::string& address) {
+      take(principals_.ByAddress(NameOfLogin(address)));
+    });
+    // A link whose audience nobody told (its group is all there is) may be for more.
+    if (row.link_scope != "users") grant.lower = true;
+  }
+  std::sort(grant.people.begin(), grant.people.end());
+  grant.people.erase(std::unique(grant.people.begin(), grant.people.end()), grant.people.end());
+  return grant;
+}
+
+std::vector<ScopeAccess::Way> ScopeAccess::WaysOf(const ScopeGrants& scope, Expansions& expansions,
+                                                  std::span<const Node> who) {
+  std::vector<Way> ways;
+  const auto wanted = [&](Node node) {
+    return who.empty() || std::find(who.begin(), who.end(), node) != who.end();
+  };
+  const auto put = [&](Node node, std::uint32_t grant, std::uint32_t chain, bool needs_link) {
+    Way way;
+    way.who = node;
+    way.grant = grant;
+    way.chain = chain;
+    way.needs_link = needs_link;
+    ways.push_back(way);
+  };
+  for (std::uint32_t i = 0; i < scope.grants.size(); ++i) {
+    const ScopeGrant& grant = scope.grants[i];
+    std::shared_ptr<const Expansion> group;
+    if (grant.principal != kNoNode && !expansions.Without(grant.principal)) {
+      if (principals_.At(grant.principal).is_group()) {
+        group = expansions.Of(grant.principal);
+        if (who.empty()) {
+          for (const Step& step : group->steps) put(step.who, i, step.chain, false);
+        } else {
+          for (const Node node : who) {
+            auto step = std::lower_bound(
+                group->steps.begin(), group->steps.end(), node,
+                [](const Step& each, Node wanted_node) { return each.who < wanted_node; });
+            for (; step != group->steps.end() && step->who == node; ++step) {
+              put(node, i, step->chain, false);
+            }
+            // A group asked for: the chains that end in it.
+            if (!principals_.At(node).is_group()) continue;
+            for (std::uint32_t chain = 0; chain < group->chains.size(); ++chain) {
+              if (group->chains[chain].group == node) put(node, i, chain, false);
+            }
+          }
+        }
+      } else if (wanted(grant.principal)) {
+        put(grant.principal, i, UINT32_MAX, false);
+      }
+    }
+    if (!grant.is_link) continue;
+    if (grant.audience != kNoNode && wanted(grant.audience)) {
+      put(grant.audience, i, UINT32_MAX, true);
+    }
+    for (const Node person : grant.people) {
+      if (!wanted(person) || expansions.Without(person)) continue;
+      // Who stands in the link's group has redeemed it and needs the address no more.
+      const auto redeemed = [&](const Step& step, Node node) { return step.who < node; };
+      if (group) {
+        const auto step =
+            std::lower_bound(group->steps.begin(), group->steps.end(), person, redeemed);
+        if (step != group->steps.end() && step->who == person) continue;
+      }
+      put(person, i, UINT32_MAX, true);
+    }
+  }
+  std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
+    return std::tie(a.who, a.grant, a.chain) < std::tie(b.who, b.grant, b.chain);
+  });
+  return ways;
+}
+
+void ScopeAccess::Reaches(const ScopeGrants& scope, const std::function<bool(const Reach&)>& use) {
+  const std::vector<Way> ways = WaysOf(scope, expansions_);
+  const Bound bound = BoundOf(scope);
+  Reach reach;
+  for (std::size_t begin = 0; begin < ways.size();) {
+    std::size_t end = begin;
+    while (end < ways.size() && ways[end].who == ways[begin].who) ++end;
+    Fill(scope, std::span(ways).subspan(begin, end - begin), ways[begin].who, reach);
+    reach.bound = bound;
+    if (!use(reach)) return;
+    begin = end;
+  }
+}
+
+bool ScopeAccess::ReachOf(const ScopeGrants& scope, std::span<const Node> who, Reach& reach) {
+  std::vector<Way> ways = WaysOf(scope, expansions_, who);
+  if (ways.empty()) return false;
+  // The person's own ways first.
+  std::stable_sort(ways.begin(), ways.end(), [&](const Way& a, const Way& b) {
+    return a.who == who.front() && b.who != who.front();
+  });
+  Fill(scope, ways, who.front(), reach);
+  reach.bound = BoundOf(scope);
+  return true;
+}
+
+Bound ScopeAccess::BoundOf(const ScopeGrants& scope) {
+  for (const ScopeGrant& grant : scope.grants) {
+    if (grant.lower) return Bound::kLower;
+    if (grant.principal != kNoNode && principals_.At(grant.principal).is_group() &&
+        expansions_.Of(grant.principal)->lower) {
+      return Bound::kLower;
+    }
+  }
+  return Bound::kExact;
+}
+
+std::vector<Node> ScopeAccess::SelvesOf(Node node) const {
+  const Principal& p = principals_.At(node);
+  std::vector<Node> selves = {node};
+  if (p.kind != Principal::Kind::kPerson) return selves;
+  // Everybody may have got an anonymous link; Everyone counts guests (permissions.md 4).
+  selves.push_back(kAnyoneNode);
+  if (p.guest == Principal::Guest::kMember) selves.push_back(kOrganizationNode);
+  selves.push_back(kEveryoneNode);
+  return selves;
+}
+
+std::string_view ScopeAccess::BlockOf(Node node) const {
+  const Principal& p = principals_.At(node);
+  return p.kind == Principal::Kind::kPerson && p.enabled == false ? "disabled" : "";
+}
+
+// --- one reach ---
+
+void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node told,
+                       Reach& reach) {
+  const Principal& who = principals_.At(told);
+  reach.audience = AudienceOf(told, principals_);
+  const bool named = reach.audience >= Audience::kPerson;
+  reach.user_id = named ? who.id : std::string_view();
+  reach.user_principal_name = named ? who.login : std::string_view();
+  reach.user_name = who.name;
+  reach.user_type = who.guest == Principal::Guest::kGuest    ? "guest"
+                    : who.guest == Principal::Guest::kMember ? "member"
+                                                             : "";
+  reach.role = Role::kNone;
+  reach.more_paths = false;
+  reach.hops.clear();
+  reach.ends.clear();
+  Role closed = Role::kNone;
+  bool open = false, needs_link = true;
+  for (const Way& way : ways) {
+    const ScopeGrant& grant = scope.grants[way.grant];
+    if (grant.expired) {
+      closed = Stronger(closed, grant.role);
+    } else {
+      open = true;
+      needs_link = needs_link && way.needs_link;
+      reach.role = Stronger(reach.role, grant.role);
+    }
+    if (way.chain != UINT32_MAX && way.chain != 0) {
+      reach.more_paths = reach.more_paths || expansions_.Of(grant.principal)->more;
+    }
+    if (reach.paths() < kMostPaths) {
+      AppendPath(scope, way, told, reach);
+    } else {
+      reach.more_paths = true;
+    }
+  }
+  if (!open) {
+    reach.role = closed;
+    needs_link =
+        std::all_of(ways.begin(), ways.end(), [](const Way& way) { return way.needs_link; });
+  }
+  reach.needs_link = needs_link;
+  reach.blocked_by = BlockOf(told);
+  if (reach.blocked_by.empty() && !open) reach.blocked_by = "expired";
+}
+
+void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told, Reach& reach) {
+  const ScopeGrant& grant = scope.grants[way.grant];
+  const auto put = [&](Node node) {
+    const Principal& p = principals_.At(node);
+    reach.hops.emplace_back(KindOf(p), p.kind == Principal::Kind::kAudience ? "" : p.id,
+                            p.name.empty() ? p.login : p.name);
+  };
+  reach.hops.emplace_back(Name(scope.type), scope.id, scope.name);
+  if (grant.site_wide) {
+    const bool app = principals_.At(grant.principal).kind == Principal::Kind::kApplication;
+    reach.hops.emplace_back(app ? "app_grant" : "site_admin", scope.site_id, "");
+  }
+  std::size_t groups = 0;
+  if (grant.is_link) {
+    reach.hops.emplace_back("link", grant.link_id, grant.name);
+  }
+  if (way.chain != UINT32_MAX) {
+    const auto expansion = expansions_.Of(grant.principal);
+    const std::size_t first = reach.hops.size();
+    // Backwards from the last group; a link stands for its hidden group.
+    for (std::uint32_t chain = way.chain; chain != UINT32_MAX;
+         chain = expansion->chains[chain].before) {
+      if (grant.is_link && chain == 0) break;
+      put(expansion->chains[chain].group);
+      ++groups;
+    }
+    std::reverse(reach.hops.begin() + static_cast<std::ptrdiff_t>(first), reach.hops.end());
+  }
+  // A link for an audience ends there; a group that was asked for stands at its chain's end.
+  const bool link_audience = grant.is_link && way.chain == UINT32_MAX && way.who < 3;
+  const bool group_itself = groups > 0 && principals_.At(way.who).is_group();
+  if (!link_audience && !group_itself) put(way.who);
+  if (way.who != told) put(told);
+  reach.ends.push_back(reach.hops.size());
+}
+
+}  // namespace spa
