@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "cli/access_model.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -31,6 +32,8 @@ Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
 Status Write(const std::string& what, const ExportOptions& options, int fd) {
   if (what == "objects") return ExportObjects(options, fd);
   if (what == "coverage") return ExportCoverage(options, fd);
+  if (what == "access") return ExportAccess(options, OpenReaches, fd);
+  if (what == "groups") return ExportGroups(options, OpenGroupList, fd);
   return ExportPermissions(options, fd);
 }
 

@@ -261,14 +261,15 @@ class Grammar {
 
   void Export() {
     CLI::App* command =
-        Command("export", "Write permissions, objects or coverage for other programs");
+        Command("export", "Write permissions, access, groups and more for other programs");
     command->footer(
         "Examples:\n"
         "  sharepoint-audit export permissions --format csv --csv-dialect excel --output who.csv\n"
         "  sharepoint-audit export permissions --all | jq 'select(.link_scope == \"anonymous\")'\n"
+        "  sharepoint-audit export access | jq 'select(.audience == \"anyone\")'\n"
         "  sharepoint-audit export coverage");
     Choice(command->add_option("what", flags_.what, "What to write")->required(),
-           {"permissions", "objects", "coverage"});
+           {"permissions", "access", "objects", "groups", "coverage"});
     command->add_option("--run", flags_.run, "Run id; default: the last finished run");
     command->add_flag("--all", flags_.all, "Every object, the inheriting included");
     Choice(command->add_option("--format", flags_.format, "File format")->capture_default_str(),

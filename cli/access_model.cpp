@@ -1,0 +1,84 @@
+#include "cli/access_model.h"
+
+#include <fmt/format.h>
+
+namespace spa {
+
+Result<std::unique_ptr<AccessModel>> AccessModel::Open(const std::string& db_path,
+                                                       const std::string& run_id) {
+  auto store = AuditStore::Open(db_path, AuditStore::Mode::kReadOnly);
+  if (!store) return Fail(store.error());
+  auto run = (*store)->FindRun(run_id);
+  if (!run) {
+    if (run.error().code == ErrorCode::kNotFound) run.error().code = ErrorCode::kUsage;
+    return Fail(run.error());
+  }
+  auto db = sqlite::Database::Open(db_path, sqlite::Database::Mode::kReadOnly);
+  if (!db) return Fail(db.error());
+  (*db)->Exec(
+      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824; "
+      "BEGIN");
+  auto model = std::make_unique<AccessModel>(*std::move(db), *run);
+  if (auto read = model->Check(); !read) return Fail(read.error());
+  return model;
+}
+
+AccessModel::AccessModel(std::unique_ptr<sqlite::Database> db, const RunInfo& run)
+    : db_(std::move(db)),
+      run_(run),
+      rows_(*db_, run.number),
+      principals_(rows_),
+      access_(rows_, principals_) {}
+
+ScopeIndex& AccessModel::index() {
+  if (!index_) index_.emplace(rows_, principals_);
+  return *index_;
+}
+
+ReachesOf OpenReaches(sqlite::Database& db, RunNo run) {
+  struct Parts {
+    Parts(sqlite::Database& db, RunNo run)
+        : rows(db, run), principals(rows), access(rows, principals) {}
+    AccessRows rows;
+    Principals principals;
+    ScopeAccess access;
+  };
+  const auto parts = std::make_shared<Parts>(db, run);
+  return [parts](Oid owner, const std::function<bool(const Reach&)>& use) {
+    if (const auto scope = parts->access.GrantsOf(owner)) parts->access.Reaches(*scope, use);
+  };
+}
+
+EachGroup OpenGroupList(sqlite::Database& db, RunNo run) {
+  return [&db, run](const std::function<bool(const ExportedGroup&)>& use) {
+    AccessRows rows(db, run);
+    Principals principals(rows);
+    const ScopeIndex index(rows, principals);
+    const auto key = [&](Node node) {
+      const Principal& p = principals.At(node);
+      if (p.is_group()) return std::string(p.key);
+      return fmt::format("{}:{}", KindOf(p), p.id.empty() ? p.login : p.id);
+    };
+    for (Node node = 0; node < principals.size(); ++node) {
+      const Principal& p = principals.At(node);
+      if (!p.is_group()) continue;
+      ExportedGroup group;
+      group.kind = KindOf(p);
+      group.id = p.id;
+      group.name = p.name;
+      group.site_id = p.site_id;
+      group.link_id = p.link_id;
+      group.state = Name(p.state);
+      for (const Node member : principals.MembersOf(node)) group.members.push_back(key(member));
+      for (const Node above : principals.GroupsWith(node)) group.member_of.push_back(key(above));
+      for (const Oid scope : index.GrantedTo(node)) {
+        const auto face = rows.FaceOf(scope);
+        if (face) group.granted_on.push_back(fmt::format("{}:{}", Name(face->type), face->id));
+      }
+      std::sort(group.granted_on.begin(), group.granted_on.end());
+      if (!use(group)) return;
+    }
+  };
+}
+
+}  // namespace spa
