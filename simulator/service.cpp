@@ -1,10 +1,12 @@
 #include "simulator/service.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "simulator/access_truth.h"
 #include "simulator/json_out.h"
 #include "simulator/mutation.h"
 
@@ -207,12 +209,17 @@ Response Service::Control(const Request& request) {
   const std::string_view path = request.path;
   Response response;
   if (path == "/__sim/truth/permissions" || path == "/__sim/truth/objects" ||
-      path == "/__sim/truth/groups") {
+      path == "/__sim/truth/groups" || path == "/__sim/truth/access") {
     const std::string origin = SharePointOrigin(t_.spec(), request);
     response.content_type = "application/x-ndjson";
-    response.stream = Guarded(path.ends_with("permissions") ? TruePermissions(t_, origin)
-                              : path.ends_with("objects")   ? TrueObjects(t_, origin)
-                                                            : TrueGroups(t_));
+    response.stream =
+        Guarded(path.ends_with("permissions") ? TruePermissions(t_, origin)
+                : path.ends_with("objects")   ? TrueObjects(t_, origin)
+                : path.ends_with("access")
+                    ? TrueAccess(t_, origin,
+                                 fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(
+                                                              std::chrono::system_clock::now())))
+                    : TrueGroups(t_));
   } else if (path == "/__sim/mutate" && request.method == "POST") {
     auto done = Mutate(request.body);
     response.status = done ? 200 : 400;
