@@ -17,6 +17,7 @@
 #include "cli/host_health.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
+#include "cli/shared_budget.h"
 #include "cli/shared_reads.h"
 #include "core/auth/token_source.h"
 #include "core/capture/capture_reader.h"
@@ -96,6 +97,7 @@ class Audit {
   [[nodiscard]] Task<void> CloseCache();
   [[nodiscard]] Task<void> EndLoads();
   [[nodiscard]] Task<void> SignIn();
+  [[nodiscard]] Task<void> ShareBudget(Shard shard, TaskGroup& group);
   [[nodiscard]] Task<void> ShowProgress();
   ProgressSnapshot Snapshot();
   bool SharePointListens() const;
@@ -116,6 +118,7 @@ class Audit {
   Subscription cache_log_, cache_trace_;
   std::unique_ptr<TokenSource> tokens_;
   std::optional<ServiceClient> service_;
+  std::unique_ptr<BudgetSharing> sharing_;  // Of a shard, with Redis.
   StoreWriter writer_;
   Progress progress_;
   RunProgress counters_;
@@ -294,6 +297,7 @@ Task<void> Audit::CloseCache() {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   cache_stats_ = cache_.Stats();  // Closed, the second level would look out of reach.
   co_await cache_.Close();
+  if (sharing_) co_await sharing_->Close();
 }
 
 Task<void> Audit::Work() {
@@ -314,8 +318,10 @@ Task<void> Audit::Work() {
       auto begun = record_->PutHead(HeadOf(config_, run_, SharePointListens()));
       if (!begun) throw RunAborted(std::move(begun.error()));
     }
-    AuditPipeline pipeline(config_, ParseShard(run_.shard).value_or(Shard()), SharePointListens(),
-                           run_.mode == "incremental", *service_, cache_, writer_, counters_);
+    const Shard shard = ParseShard(run_.shard).value_or(Shard());
+    co_await ShareBudget(shard, group);
+    AuditPipeline pipeline(config_, shard, SharePointListens(), run_.mode == "incremental",
+                           *service_, cache_, writer_, counters_);
     std::exception_ptr failure;
     try {
       co_await pipeline.Run();
@@ -337,6 +343,17 @@ Task<void> Audit::EndLoads() {
     co_return;
   });
   co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+}
+
+// A request that is part of no audit (signing in) is in no budget.
+Task<void> Audit::ShareBudget(Shard shard, TaskGroup& group) {
+  if (shard.count == 1 || replay_) co_return;
+  auto sharing = BudgetSharing::Make(config_, shard, *service_);
+  if (!sharing) throw RunAborted(std::move(sharing.error()));
+  sharing_ = *std::move(sharing);
+  if (!sharing_) co_return;
+  co_await sharing_->Open();
+  group.Start(sharing_->Watch());
 }
 
 // Before anything is stored: a wrong secret must not leave a run behind.

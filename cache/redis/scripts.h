@@ -11,6 +11,8 @@
 // moved on (or went back). So fences keep rising when {K}:fence has expired, and also when a
 // replica that lagged took over.
 //
+// kTake, kHold and kLeave keep a common budget (cache/redis_budget.h).
+//
 // Threads: any; constants.
 #pragma once
 
@@ -19,8 +21,19 @@
 
 namespace spa {
 
-enum class RedisScript { kPut, kAcquire, kRenew, kFill, kRelease, kIndex, kStamp };
-inline constexpr std::size_t kRedisScripts = 7;
+enum class RedisScript {
+  kPut,
+  kAcquire,
+  kRenew,
+  kFill,
+  kRelease,
+  kIndex,
+  kStamp,
+  kTake,
+  kHold,
+  kLeave
+};
+inline constexpr std::size_t kRedisScripts = 10;
 
 // Their sources, in the order of RedisScript. Keys and arguments are told beside each.
 const std::array<std::string, kRedisScripts>& RedisScriptSources();

@@ -144,7 +144,11 @@ Task<void> BatchQueue::Serve(TaskGroup& sending) {
                                       : newest_ + kSettle;
     if (ready_.size() >= kMaxParts || (!ready_.empty() && due <= now)) {
       Parts parts;
+      const std::int64_t most = graph_.service().gate(family_).MostAtOnce();
+      std::int64_t units = 0;
       while (!ready_.empty() && parts.size() < kMaxParts) {
+        units += ready_.front()->read.units;
+        if (units > most && !parts.empty()) break;
         parts.push_back(std::move(ready_.front()));
         ready_.pop_front();
       }

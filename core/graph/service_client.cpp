@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kMaxFailures = 6;  // answers that were broken: 5xx, resets, unreadable bodies
 constexpr int kMaxRedirects = 5;
+// Nobody waits longer for a minute's budget, also out of reach of who shares it.
+constexpr std::chrono::seconds kLongestMinute{120};
 constexpr std::size_t kLargeBody = 64 * 1024;
 
 bool IsRedirect(int status) {
@@ -129,7 +131,7 @@ Task<Result<HttpResponse>> ServiceClient::Exchange(ServiceRequest request, Accep
     }
     auto token = co_await tokens_.Get(resource);
     if (!token) co_return Fail(std::move(token.error()));
-    if (family.BudgetWait(request.units) > family.patience()) {
+    if (family.BudgetWait(request.units) > std::max(family.patience(), kLongestMinute)) {
       co_return Fail(ErrorCode::kThrottled,
                      fmt::format("{}: the day's budget of {} resource units is spent", request.what,
                                  family.budget().limits().per_day),

@@ -33,7 +33,8 @@ std::int64_t UnitBudget::Window::FirstFit(std::int64_t units, std::int64_t limit
   return slot;
 }
 
-UnitBudget::Clock::time_point UnitBudget::ReadyAt(std::int64_t units, Clock::time_point now) {
+UnitBudget::Clock::time_point UnitBudget::ReadyAt(std::int64_t units, Clock::time_point now,
+                                                  const Limits& limits) {
   Clock::time_point ready = now;
   const auto wait_for = [&](Window& window, std::int64_t limit, std::chrono::seconds slot) {
     window.Advance(SlotOf(now, slot));
@@ -41,8 +42,8 @@ UnitBudget::Clock::time_point UnitBudget::ReadyAt(std::int64_t units, Clock::tim
     const std::int64_t fit = window.FirstFit(units, limit);
     if (fit > window.newest) ready = std::max(ready, Clock::time_point(fit * slot));
   };
-  wait_for(minute_, limits_.per_minute, kMinuteSlot);
-  wait_for(day_, limits_.per_day, kDaySlot);
+  wait_for(minute_, limits.per_minute, kMinuteSlot);
+  wait_for(day_, limits.per_day, kDaySlot);
   return ready;
 }
 

@@ -1,8 +1,8 @@
 // UnitBudget: how many resource units may be spent now without going over the service's limits
 // (graph.md 6.1: so many in a minute, so many in a day; a request costs 1, 2 or 5).
 //
-// Two sliding windows of what was spent by this process. The day's limit follows from the minute's: by the
-// published table it is 960 times as much, and 1,200,000 at least.
+// Two sliding windows of what was spent by this process. The day's limit follows from the minute's:
+// by the published table it is 960 times as much, and 1,200,000 at least.
 //
 // Threads: the io_context's thread.
 // Units: resource units; time is a parameter.
@@ -28,7 +28,11 @@ class UnitBudget {
 
   // When `units` may be sent: `now`, or the moment by which enough of a window has passed. More
   // than a whole limit may go when its window is empty.
-  Clock::time_point ReadyAt(std::int64_t units, Clock::time_point now);
+  Clock::time_point ReadyAt(std::int64_t units, Clock::time_point now) {
+    return ReadyAt(units, now, limits_);
+  }
+  // The same within other limits.
+  Clock::time_point ReadyAt(std::int64_t units, Clock::time_point now, const Limits& limits);
   void Spend(std::int64_t units, Clock::time_point now);
 
   const Limits& limits() const { return limits_; }

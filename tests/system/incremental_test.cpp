@@ -5,65 +5,12 @@
 #include <csignal>
 #include <random>
 
-#include "tests/system/tenant.h"
+#include "tests/system/changes.h"
 
 namespace spa::testing {
 namespace {
 
 using nlohmann::json;
-
-// What an audit must notice the next time. Missing: link.expiry, of which nobody tells; see below.
-json Kinds() {
-  return {"file.add",
-          "file.add",
-          "folder.add",
-          "item.delete",
-          "item.rename",
-          "item.move",
-          "item.edit",
-          "item.edit",
-          "item.share",
-          "item.share",
-          "item.unshare",
-          "item.grant",
-          "item.break",
-          "item.inherit",
-          "library.add",
-          "library.delete",
-          "library.rename",
-          "library.grant",
-          "library.ungrant",
-          "library.break",
-          "library.inherit",
-          "list.grant",
-          "list.ungrant",
-          "list.break",
-          "list.inherit",
-          "listitem.add",
-          "listitem.delete",
-          "listitem.grant",
-          "listitem.break",
-          "listitem.inherit",
-          "web.grant",
-          "web.ungrant",
-          "web.break",
-          "web.inherit",
-          "site.add",
-          "site.delete",
-          "site.rename",
-          "group.add_member",
-          "group.remove_member",
-          "sitegroup.add_member",
-          "sitegroup.remove_member",
-          "link.people"};
-}
-
-json Change(Tenant& tenant, const json& what) {
-  const auto changed = tenant.server().Mutate(what.dump());
-  INFO((changed ? "" : changed.error().message));
-  REQUIRE(changed.has_value());
-  return json::parse(*changed);
-}
 
 std::int64_t Requests(const Tenant& tenant) {
   return static_cast<std::int64_t>(tenant.counters().http_requests);

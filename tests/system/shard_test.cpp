@@ -1,12 +1,7 @@
 // One tenant audited by several processes at once, each its shard, and their runs merged.
 #include "core/shard.h"
 
-#include <fmt/format.h>
-
-#include <memory>
-
-#include "tests/support/redis_fixture.h"
-#include "tests/system/tenant.h"
+#include "tests/system/shards.h"
 
 namespace spa::testing {
 namespace {
@@ -15,53 +10,6 @@ using nlohmann::json;
 
 // Sites of every state, subsites, and groups that many of them share.
 const Words kTenant = {"sites=24", "personal_sites=2", "subsite_rate=0.3", "items=500"};
-
-Words And(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-std::string DatabaseOf(const Tenant& tenant, int number, int count) {
-  return tenant.File(fmt::format("shard-{}-of-{}.db", number, count));
-}
-
-// All shards at once, a process each; what they printed.
-std::vector<json> AuditShards(const Tenant& tenant, int count, const Words& more = {}) {
-  std::vector<std::unique_ptr<Program>> programs;
-  for (int number = 1; number <= count; ++number) {
-    const Words own = {"--shard", fmt::format("{}/{}", number, count), "--db",
-                       DatabaseOf(tenant, number, count)};
-    programs.push_back(std::make_unique<Program>(tenant.AuditWords(And(own, more))));
-  }
-  std::vector<json> summaries;
-  for (const auto& program : programs) {
-    const Ended ended = program->Wait();
-    INFO(ended.err);
-    REQUIRE(ended.exit == 0);
-    summaries.push_back(ParseSummary(ended));
-  }
-  return summaries;
-}
-
-Words MergeWords(const Tenant& tenant, const std::vector<int>& numbers, int count,
-                 const std::string& into) {
-  Words words = {"runs", "merge", "--config", tenant.config(), "--output-format", "json"};
-  for (const int number : numbers) words.push_back(DatabaseOf(tenant, number, count));
-  return And(words, {"--db", tenant.File(into)});
-}
-
-std::vector<int> UpTo(int count) {
-  std::vector<int> numbers;
-  for (int number = 1; number <= count; ++number) numbers.push_back(number);
-  return numbers;
-}
-
-// What the database tells about every object.
-std::string Exported(const Tenant& tenant, const std::string& database) {
-  const Words of = {"--db", tenant.File(database)};
-  return ReadText(tenant.Export("permissions", And(of, {"--all"}))) +
-         ReadText(tenant.Export("objects", of)) + ReadText(tenant.Export("coverage", of));
-}
 
 }  // namespace
 
