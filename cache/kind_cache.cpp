@@ -353,7 +353,9 @@ Task<std::optional<Result<KindCache::Found>>> KindCache::Get(CacheKey key) {
     const auto began = std::chrono::steady_clock::now();
     const std::uint64_t version = flights_.Version(key);
     std::vector<std::string> asked(1, key.text());
-    auto got = co_await parts_.l2->Get(std::move(asked));
+    std::optional<std::chrono::milliseconds> within;
+    if (seen.state == State::kUnsure) within = kConfirmWithin;
+    auto got = co_await parts_.l2->Get(std::move(asked), within);
     EntryPtr entry;
     CacheLevel level = CacheLevel::kL2;
     if (!got) {

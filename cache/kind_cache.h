@@ -239,6 +239,9 @@ class KindCache {
   bool TooOld(const Entry& entry) const {
     return parts_.not_before && entry.created < *parts_.not_before;
   }
+  bool Stands(const EntryPtr& entry) const {  // Good by its own deadlines.
+    return entry && entry->value && !TooOld(*entry) && parts_.clock() < entry->fresh_until;
+  }
   bool Writes() const { return parts_.mode != CacheMode::kRead; }
   Timed DeadlinesOf(const CacheKey& key, const WriteOptions& options, CacheTime created) const;
   std::shared_ptr<Entry> NewEntry(const CacheKey& key, Value value, const WriteOptions& options);
@@ -288,6 +291,8 @@ class KindCache {
     std::mutex mutex;
     SeenKeys keys;
   };
+  // So long the second level is given where memory has a value that only is to be confirmed.
+  static constexpr std::chrono::milliseconds kConfirmWithin{50};
   static constexpr std::size_t kSeenShards = 16;
   std::array<SeenShard, kSeenShards> seen_;
   KindTally tally_;

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <random>
+#include <utility>
 
 #include "cache/kind_cache.h"
 #include "core/async/task_group.h"
@@ -171,10 +172,12 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
   const auto deadline = std::chrono::steady_clock::now() + parts_.load_timeout;
   auto poll = kFirstPoll;
   bool waited = false;
+  // What memory has only waits to be confirmed.
+  bool confirms = Stands(previous) && !refreshed;
   for (int erased = 0;;) {
     const std::uint64_t version = flights_.Version(key);
     Acquired acquired;
-    if (Writes()) {
+    if (Writes() && !confirms) {
       auto asked = co_await parts_.l2->Acquire(key.text(), kLease);
       if (!asked) {
         CountStoreError(asked.error());
@@ -183,13 +186,16 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
       acquired = *std::move(asked);
     } else {
       std::vector<std::string> asked(1, key.text());
-      auto got = co_await parts_.l2->Get(std::move(asked));
+      std::optional<std::chrono::milliseconds> within;
+      if (confirms) within = kConfirmWithin;
+      auto got = co_await parts_.l2->Get(std::move(asked), within);
       if (!got) {
         CountStoreError(got.error());
         break;
       }
       acquired.envelope = std::move((*got)[0]);
-      if (!acquired.envelope) co_return co_await LoadHere(key, load, previous);
+      if (!acquired.envelope && !Writes()) co_return co_await LoadHere(key, load, previous);
+      if (std::exchange(confirms, false) && !acquired.envelope) continue;
     }
     if (acquired.lease) {
       co_return co_await LoadAndFill(key, load, *std::move(acquired.lease), nullptr);
@@ -250,16 +256,14 @@ Task<KindCache::Flown> KindCache::FlyShared(CacheKey key, Load load, EntryPtr re
     poll = std::min(2 * poll, kLastPoll);
   }
 
-  // Out of reach. What memory has is still good by its own deadlines.
-  const CacheTime now = parts_.clock();
-  if (previous && previous->value && !TooOld(*previous) && now < previous->fresh_until &&
-      !refreshed) {
+  // Out of reach, or slow. What memory has is still good by its own deadlines.
+  if (Stands(previous) && !refreshed) {
     auto again = std::make_shared<Entry>(*previous);
     MarkShared(*again, previous->fence);
     Flown flown;
     flown.entry = std::move(again);
     flown.level = CacheLevel::kL1;
-    flown.keep = true;
+    flown.keep = !parts_.l2->reachable();  // Merely slow: it stays to be confirmed.
     co_return flown;
   }
   Flown flown = co_await LoadHere(key, load, previous);

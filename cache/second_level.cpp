@@ -1,11 +1,14 @@
 #include "cache/second_level.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
+#include "core/async/within.h"
 #include "core/log/log.h"
 
 namespace spa {
@@ -157,8 +160,12 @@ Task<void> SecondLevel::AwaitChange(std::string key, std::chrono::milliseconds l
 }
 
 Task<Result<std::vector<std::optional<std::string>>>> SecondLevel::Get(
-    std::vector<std::string> keys) {
-  co_return co_await Ask(StoreCall::kGet, store_->Get(std::move(keys)));
+    std::vector<std::string> keys, std::optional<std::chrono::milliseconds> within) {
+  if (!within) co_return co_await Ask(StoreCall::kGet, store_->Get(std::move(keys)));
+  auto got = co_await Within(*within, Ask(StoreCall::kGet, store_->Get(std::move(keys))));
+  if (got) co_return *std::move(got);
+  co_return Fail(Error(ErrorCode::kUnreachable,
+                       fmt::format("{} did not answer within {} ms", url_, within->count())));
 }
 
 Task<Result<Acquired>> SecondLevel::Acquire(std::string key, std::chrono::milliseconds length) {

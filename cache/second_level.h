@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -66,13 +67,16 @@ class SecondLevel {
 
   Store& store() { return *store_; }
   const asio::any_io_executor& executor() const { return executor_; }
+  bool reachable() const { return reachable_.load(std::memory_order_relaxed); }
   bool watching() const { return watching_.load(std::memory_order_relaxed); }
   // Raised whenever contact was lost: what was read in an earlier one is to be looked up again.
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
 
   // As Store has them.
+  // `within`: at most so long, where the caller has something else to go by. Then it is an error
+  // that says nothing of the store's health.
   [[nodiscard]] Task<Result<std::vector<std::optional<std::string>>>> Get(
-      std::vector<std::string> keys);
+      std::vector<std::string> keys, std::optional<std::chrono::milliseconds> within = {});
   [[nodiscard]] Task<Result<Acquired>> Acquire(std::string key, std::chrono::milliseconds length);
   [[nodiscard]] Task<Result<bool>> Renew(Lease lease, std::chrono::milliseconds length);
   [[nodiscard]] Task<Result<void>> Release(Lease lease);

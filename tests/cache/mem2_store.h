@@ -4,6 +4,8 @@
 // Also proof that a store can be plugged in from outside: it is registered, not built in.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <map>
 #include <memory>
 #include <set>
@@ -36,6 +38,7 @@ class Mem2Store final : public Store {
     std::map<std::string, std::int64_t> counters;
     std::set<Mem2Store*> open;
     bool unreachable = false;
+    bool mute = false;  // A get is never answered.
     bool tells = true;  // Changes are told.
     std::uint64_t gets = 0, acquires = 0, puts = 0, renewals = 0;
   };
@@ -71,6 +74,7 @@ class Mem2Store final : public Store {
   Task<Result<std::vector<std::optional<std::string>>>> Get(
       std::vector<std::string> keys) override {
     if (place_->unreachable) co_return Away();
+    if (place_->mute) co_await Never();
     ++place_->gets;
     std::vector<std::optional<std::string>> got;
     for (const std::string& key : keys) got.push_back(Find(key));
@@ -218,6 +222,11 @@ class Mem2Store final : public Store {
   }
 
  private:
+  static Task<void> Never() {
+    asio::steady_timer timer(co_await asio::this_coro::executor,
+                             asio::steady_timer::time_point::max());
+    co_await timer.async_wait(asio::use_awaitable);
+  }
   static tl::unexpected<Error> Away() { return Fail(ErrorCode::kUnreachable, "mem2 is away"); }
 
   std::optional<std::string> Find(const std::string& key) const {

@@ -225,6 +225,27 @@ TEST_CASE("A store out of reach is a miss, and what was written meanwhile arrive
   CHECK(pair.Ask(1)->level == CacheLevel::kL2);
 }
 
+TEST_CASE("A slow store does not hold up what memory has and only wants confirmed", "[cache]") {
+  Pair pair;
+  pair.place->tells = false;
+  pair.Ask(0);
+  pair.clock.Advance(301s);
+
+  pair.place->mute = true;
+  CHECK(pair.Ask(0)->level == CacheLevel::kL1);
+  auto groups = pair.Groups(0);
+  const auto got = Await(pair.io, [&] { return groups.Get(pair.Key("staff")); });
+  CHECK((got && *got && (*got)->level == CacheLevel::kL1));
+  CHECK(pair.tenant.reads == 1);
+
+  // It is still unconfirmed: what another wrote meanwhile shows as soon as the store answers.
+  auto others = pair.Groups(1);
+  Await(pair.io, [&] { return others.Set(pair.Key("staff"), Group({"eve"})); });
+  pair.place->mute = false;
+  CHECK(pair.Ask(0)->value->members == std::vector<std::string>{"eve"});
+  CHECK(pair.tenant.reads == 1);
+}
+
 TEST_CASE("Who waited in vain for another process loads for itself and stores nothing",
           "[cache][S3-69]") {
   CacheManager::Options options;
