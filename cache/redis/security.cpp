@@ -25,6 +25,8 @@ constexpr Probe kProbes[] = {
     {{"GET", "not-of-sharepoint-audit", ""}, "read keys of others"},
 };
 
+constexpr std::string_view kSeverities[] = {"info", "warning", "error"};
+
 struct Advice {
   std::string_view code, text;
 };
@@ -41,6 +43,15 @@ constexpr Advice kAdvice[] = {
     {"refused", "check acl_username, acl_password and redis_auth"},
 };
 
+std::string Readable(const std::string& file) {
+  return fmt::format("others may read or write the key file {}", file);
+}
+
+std::string ReadableBetween(const RedisHost& host) {
+  return fmt::format("what goes to {} can be read and changed on the way: there is no TLS",
+                     host.Name());
+}
+
 void CheckSettings(const RedisEndpoint& endpoint, RedisSecurityReport& report) {
   auto& findings = report.findings;
   const bool loopback = std::all_of(endpoint.hosts.begin(), endpoint.hosts.end(),
@@ -48,10 +59,7 @@ void CheckSettings(const RedisEndpoint& endpoint, RedisSecurityReport& report) {
   if (!endpoint.tls) {
     for (const RedisHost& host : endpoint.hosts) {
       if (host.loopback()) continue;
-      findings.emplace_back(
-          kError, "plaintext",
-          fmt::format("what goes to {} can be read and changed on the way: there is no TLS",
-                      host.Name()));
+      findings.emplace_back(kError, "plaintext", ReadableBetween(host));
     }
     if (loopback) {
       findings.emplace_back(kInfo, "plaintext_loopback", "there is no TLS, within this machine");
@@ -68,9 +76,7 @@ void CheckSettings(const RedisEndpoint& endpoint, RedisSecurityReport& report) {
   struct stat file {};
   if (!endpoint.key_file.empty() && stat(endpoint.key_file.c_str(), &file) == 0 &&
       (file.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH)) != 0) {
-    findings.emplace_back(
-        kError, "readable_key",
-        fmt::format("others may read or write the key file {}", endpoint.key_file));
+    findings.emplace_back(kError, "readable_key", Readable(endpoint.key_file));
   }
 }
 
@@ -137,15 +143,7 @@ void Advise(RedisSecurityReport& report) {
 }  // namespace
 
 std::string_view NameOf(FindingSeverity severity) {
-  switch (severity) {
-    case kInfo:
-      return "info";
-    case kWarning:
-      return "warning";
-    case kError:
-      return "error";
-  }
-  return "error";
+  return kSeverities[static_cast<std::size_t>(severity)];
 }
 
 bool RedisSecurityReport::HasErrors() const {

@@ -17,9 +17,8 @@ Result<std::shared_ptr<ssl::context>> MakeRedisTls(const RedisEndpoint& endpoint
   context->set_verify_mode(ssl::verify_peer);
   const auto unreadable = [](std::string_view what, const std::string& path,
                              const boost::system::error_code& error) {
-    return Fail(ErrorCode::kUsage,
-                fmt::format("the {} {} cannot be read: {}", what, path, error.message()),
-                "give a PEM file that this user can read");
+    std::string text = fmt::format("the {} {} cannot be read: {}", what, path, error.message());
+    return Fail(ErrorCode::kUsage, std::move(text), "give a PEM file that this user can read");
   };
   boost::system::error_code error;
   if (endpoint.ca_file.empty()) {

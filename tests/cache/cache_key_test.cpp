@@ -45,6 +45,31 @@ TEST_CASE("Ids over 1000 bytes become a hash of fixed length, shorter ones stay 
   CHECK_FALSE(hashed == CacheKey(CacheKind::kItem, longest + "y"));
 }
 
+TEST_CASE("A key is read back from its text, and what is no key is not", "[cache][key]") {
+  const CacheKey keys[] = {
+      CacheKey(CacheKind::kItem, "a:b%/~"), CacheKey(CacheKind::kItem, std::string(1001, 'x')),
+      CacheKey::Named("of-another-program", "7"), CacheKey::Named("group_members", "7")};
+  for (const CacheKey& key : keys) {
+    CAPTURE(key.text());
+    const auto again = CacheKey::Parse(key.text());
+    REQUIRE(again);
+    CHECK(*again == key);
+    CHECK(again->kind() == key.kind());
+  }
+  CHECK(keys[2].kind() == CacheKind::kUnnamed);
+  CHECK(keys[3] == CacheKey(CacheKind::kGroupMembers, "7"));
+
+  for (const char* text :
+       {"", "elsewhere:item:1:a", "sharepoint_audit:item", "sharepoint_audit:item:1",
+        "sharepoint_audit::1:a", "sharepoint_audit:item::a", "sharepoint_audit:item:x:a",
+        "sharepoint_audit:i{m:1:a", "sharepoint_audit:item:1:a:b", "sharepoint_audit:item:1:%",
+        "sharepoint_audit:item:1:%4", "sharepoint_audit:item:1:%zz", "sharepoint_audit:item:1:~ab",
+        "sharepoint_audit:item:1:a b\n"}) {
+    CAPTURE(text);
+    CHECK_FALSE(CacheKey::Parse(text));
+  }
+}
+
 TEST_CASE("Keys are equal when kind and id are") {
   CHECK(CacheKey(CacheKind::kUser, "a") == CacheKey(CacheKind::kUser, "a"));
   CHECK_FALSE(CacheKey(CacheKind::kUser, "a") == CacheKey(CacheKind::kUser, "b"));

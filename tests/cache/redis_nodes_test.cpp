@@ -267,6 +267,46 @@ TEST_CASE("How fast one connection is", "[.][bench]") {
   });
 }
 
+TEST_CASE("A connection that is not there says why", "[cache][redis][S1-03]") {
+  asio::io_context io;
+  const auto options = [](const RedisServer& server) {
+    RedisOptions made;
+    made.endpoint = *ParseRedisUrl(server.url(), {});
+    made.host = made.endpoint.hosts.at(0);
+    return made;
+  };
+  const auto ping = [](RedisConnection& connection) -> Task<std::string> {
+    RedisBatch batch;
+    batch.Add({"PING"});
+    auto answer = co_await connection.Call(std::move(batch));
+    co_return answer ? "it answered" : answer.error().message;
+  };
+  RedisServer server;
+  RedisSetup old;
+  old.more = {"--rename-command", "HELLO", ""};  // As before Redis 6.
+  RedisServer ancient(old);
+  const auto body = [&]() -> Task<void> {
+    RedisConnection connection(io.get_executor(), options(server));
+    std::string told = co_await ping(connection);
+    CHECK_THAT(told, Catch::Contains("is not connected yet"));
+    Status opened = co_await connection.Open();
+    CHECK(opened);
+    told = co_await ping(connection);
+    CHECK(told == "it answered");
+    co_await connection.Close();
+    told = co_await ping(connection);
+    CHECK_THAT(told, Catch::Contains("is closed"));
+
+    RedisConnection foreign(io.get_executor(), options(ancient));
+    opened = co_await foreign.Open();
+    co_await foreign.Close();
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::kUnsupported);
+    CHECK_THAT(opened.error().message, Catch::Contains("does not speak RESP3"));
+  };
+  RunTask(io, body());
+}
+
 TEST_CASE("What is unsafe about a Redis is found", "[cache][redis][S1-36][S1-38][S1-39]") {
   asio::io_context io;
   const auto inspect = [&io](std::string url, StoreSecurity security) {
@@ -305,6 +345,16 @@ TEST_CASE("What is unsafe about a Redis is found", "[cache][redis][S1-36][S1-38]
   const auto later = [] { return std::chrono::system_clock::now() + std::chrono::hours(24 * 80); };
   auto soon = RunTask(io, InspectRedis(io.get_executor(), safe.url(), safe.security(), later));
   CHECK(codes(soon.value()) == Codes{"certificate_expires_soon"});
+  const auto after = [] { return std::chrono::system_clock::now() + std::chrono::hours(24 * 365); };
+  auto over = RunTask(io, InspectRedis(io.get_executor(), safe.url(), safe.security(), after));
+  CHECK(codes(over.value()) == Codes{"certificate_expired"});
+  CHECK(NameOf(over->findings.at(0).severity) == "error");
+
+  setup = RedisSetup();
+  setup.password = true;
+  RedisServer shared(setup);
+  report = inspect(shared.url(), shared.security());
+  CHECK(codes(report).at(1) == "default_user");
 
   std::filesystem::permissions(TestCertificates().client_key, std::filesystem::perms::others_read,
                                std::filesystem::perm_options::add);
