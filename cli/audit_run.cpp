@@ -4,10 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
 
 #include "cli/audit_pipeline.h"
 #include "cli/cache_options.h"
@@ -17,6 +14,7 @@
 #include "cli/host_health.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
+#include "cli/run_loop.h"
 #include "cli/shared_budget.h"
 #include "cli/shared_reads.h"
 #include "core/auth/token_source.h"
@@ -59,24 +57,16 @@ class Audit {
   Result<WarmOutcome> Warm(const RunUse& use);
 
  private:
-  // How the work ended, where it did not end well.
-  struct Ending {
-    std::exception_ptr failure;
-    bool interrupted = false;  // By a signal.
-  };
   static ConcurrencyManager::Limits LimitsOf(const AuditOptions& options) {
     const ConcurrencyConfig& config = options.config.concurrency;
     return {config.max_api_calls, config.max_db_connections, config.max_cpu_tasks,
             !options.replay.empty()};
   }
-  static HttpClient::Options HttpOptionsOf(const Config& config) {
-    return {config.tls_ca_file, config.graph.http_version, config.graph.user_agent};
-  }
   static CacheManager::Options OptionsOfCache(const AuditOptions& options,
                                               const CaptureReader* replay) {
     CacheManager::Options cache = CacheOptionsOf(options.config);
     if (replay) {
-      const auto time = TimeOf(replay->head().started_at);
+      const auto time = RunTime(replay->head().started_at);
       cache.clock = [time] { return time; };
     }
     if (options.no_cache) cache.enabled = false;
@@ -100,7 +90,6 @@ class Audit {
   [[nodiscard]] Task<void> ShareBudget(Shard shard, TaskGroup& group);
   [[nodiscard]] Task<void> ShowProgress();
   ProgressSnapshot Snapshot();
-  bool SharePointListens() const;
   Result<RunSummary> Summarise(const std::string& status);
 
   const AuditOptions& options_;
@@ -136,26 +125,8 @@ Status Audit::Prepare() {
   return {};
 }
 
-Audit::Ending Audit::RunLoop(Task<void> work) {
-  Ending ending;
-  asio::cancellation_signal stop;
-  asio::signal_set signals(io_, SIGINT, SIGTERM);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
-    ending.interrupted = true;
-    // Whoever asks twice does not want to wait: the store loses its open transaction alone.
-    signals.async_wait([](const boost::system::error_code& again, int) {
-      if (!again) _exit(static_cast<int>(ExitCode::kInterrupted));
-    });
-    stop.emit(asio::cancellation_type::terminal);
-  });
-
-  asio::co_spawn(io_, Main(std::move(work)),
-                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr ended) {
-                   ending.failure = ended;
-                   signals.cancel();
-                 }));
-  io_.run();
+Ending Audit::RunLoop(Task<void> work) {
+  Ending ending = RunUntilSignal(io_, Main(std::move(work)));
   progress_.Clear();
   return ending;
 }
@@ -189,7 +160,7 @@ Result<AuditOutcome> Audit::Run() {
   const Status finished = store_->FinishRun(outcome.summary.status, ToJson(outcome.summary));
   if (!finished && !outcome.aborted) return Fail(finished.error());
   if (record_ && whole) {
-    CaptureHead head = HeadOf(config_, run_, SharePointListens());
+    CaptureHead head = HeadOf(config_, run_, SharePointListens(config_, *tokens_));
     head.finished_at = outcome.summary.finished_at;
     head.duration_seconds = outcome.summary.duration_seconds;
     if (auto ended = record_->PutHead(std::move(head)); !ended) {
@@ -247,8 +218,8 @@ Task<void> Audit::WarmWork(const RunUse& use, WarmOutcome& outcome) {
     group.Start(ShowProgress());
     co_await SignIn();
     counters_.phase = "warming the cache";
-    AuditPipeline pipeline(config_, Shard(), SharePointListens(), /*incremental=*/false, *service_,
-                           cache_, writer_, counters_);
+    AuditPipeline pipeline(config_, Shard(), SharePointListens(config_, *tokens_),
+                           /*incremental=*/false, *service_, cache_, writer_, counters_);
     AuditPipeline::NotWarmed failed = [&](std::string what, const Error& error) {
       outcome.failed.push_back({std::move(what), error});
     };
@@ -315,13 +286,13 @@ Task<void> Audit::Work() {
     progress_.SetRunId(run_.id);
     log::SetRunId(run_.id);
     if (record_) {
-      auto begun = record_->PutHead(HeadOf(config_, run_, SharePointListens()));
+      auto begun = record_->PutHead(HeadOf(config_, run_, SharePointListens(config_, *tokens_)));
       if (!begun) throw RunAborted(std::move(begun.error()));
     }
     const Shard shard = ParseShard(run_.shard).value_or(Shard());
     co_await ShareBudget(shard, group);
-    AuditPipeline pipeline(config_, shard, SharePointListens(), run_.mode == "incremental",
-                           *service_, cache_, writer_, counters_);
+    AuditPipeline pipeline(config_, shard, SharePointListens(config_, *tokens_),
+                           run_.mode == "incremental", *service_, cache_, writer_, counters_);
     std::exception_ptr failure;
     try {
       co_await pipeline.Run();
@@ -364,11 +335,6 @@ Task<void> Audit::SignIn() {
 }
 
 // A token made with a secret is refused by SharePoint's own interface (graph.md 1.8).
-bool Audit::SharePointListens() const {
-  const std::string& wanted = config_.permissions.sharepoint_rest;
-  return wanted == "on" || (wanted == "auto" && tokens_->kind() != CredentialKind::kSecret);
-}
-
 Task<void> Audit::ShowProgress() {
   asio::steady_timer timer(io_);
   for (;;) {
@@ -467,7 +433,7 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   s.tenant_id = config_.auth.tenant_id;
   s.started_at = run_.started_at;
   const auto ended =
-      replay_ ? TimeOf(IdentityOf(replay_->head()).finished_at) : std::chrono::system_clock::now();
+      replay_ ? RunTime(IdentityOf(replay_->head()).finished_at) : std::chrono::system_clock::now();
   s.finished_at = UtcText(ended);
   s.duration_seconds = replay_
                            ? replay_->head().duration_seconds

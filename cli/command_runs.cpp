@@ -9,6 +9,7 @@
 #include "cli/files.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "core/clock.h"
 #include "core/store/audit_store.h"
 #include "report/summary.h"
 
@@ -76,8 +77,8 @@ Result<ExitCode> Tell(const Invocation& invocation, AuditStore& store,
 
 // Of a time as UtcText writes it, in seconds since 1970; 0 where it is none.
 std::int64_t SecondsOf(const std::string& utc) {
-  std::tm parts{};
-  return ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) ? ::timegm(&parts) : 0;
+  return std::chrono::system_clock::to_time_t(
+      ParseUtc(utc).value_or(std::chrono::system_clock::time_point()));
 }
 
 void AddShard(RunSummary& sum, const RunInfo& shard) {

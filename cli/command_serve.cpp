@@ -15,6 +15,7 @@
 #include "cli/files.h"
 #include "cli/host_health.h"
 #include "cli/options.h"
+#include "cli/run_loop.h"
 #include "core/async/task_group.h"
 #include "core/http/http_client.h"
 #include "core/log/log.h"
@@ -46,8 +47,7 @@ class Serving {
         read_(std::move(read)),
         io_(1),
         concurrency_(io_, {config.concurrency.max_api_calls, 1, 1}),
-        http_(io_, concurrency_,
-              {config.tls_ca_file, config.graph.http_version, config.graph.user_agent}),
+        http_(io_, concurrency_, HttpOptionsOf(config)),
         caches_(CacheOptionsOf(config)),
         webhook_(io_, http_),
         alerts_(AlertLimits(),

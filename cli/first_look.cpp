@@ -4,15 +4,13 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
 #include <filesystem>
 #include <set>
 
 #include "cache/cache_manager.h"
 #include "cli/progress.h"
+#include "cli/run_loop.h"
 #include "core/auth/token_source.h"
 #include "core/graph/batch_queue.h"
 #include "core/graph/json.h"
@@ -76,8 +74,7 @@ class Look {
         store_(std::move(scratch)),
         concurrency_(io_, {config.concurrency.max_api_calls, config.concurrency.max_db_connections,
                            config.concurrency.max_cpu_tasks}),
-        http_(io_, concurrency_,
-              {config.tls_ca_file, config.graph.http_version, config.graph.user_agent}),
+        http_(io_, concurrency_, HttpOptionsOf(config)),
         cache_(NoCache()),
         writer_(*store_, concurrency_),
         progress_(stderr, Progress::ForStderr(quiet)),
@@ -137,8 +134,7 @@ Result<FirstLook> Look::Run(std::chrono::seconds patience) {
   graph_.emplace(*service_, config_.graph.base_url);
   sharepoint_.emplace(*service_);
   batches_.emplace(*graph_, Family::kSharePoint);
-  const std::string& wanted = config_.permissions.sharepoint_rest;
-  look_.rest = wanted == "on" || (wanted == "auto" && tokens_->kind() != CredentialKind::kSecret);
+  look_.rest = SharePointListens(config_, *tokens_);
   SiteWalk::Parts parts{*graph_,
                         *batches_,
                         cache_,
@@ -154,23 +150,11 @@ Result<FirstLook> Look::Run(std::chrono::seconds patience) {
   const auto run = store_->BeginRun(request);
   if (!run) return Fail(run.error());
 
-  asio::cancellation_signal stop;
-  asio::signal_set signals(io_, SIGINT, SIGTERM);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
-    look_.interrupted = true;
-    stop.emit(asio::cancellation_type::terminal);
-  });
-  std::exception_ptr failure;
-  asio::co_spawn(io_, Main(),
-                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr ended) {
-                   failure = ended;
-                   signals.cancel();
-                 }));
-  io_.run();
+  const Ending ending = RunUntilSignal(io_, Main());
+  look_.interrupted = ending.interrupted;
   progress_.Clear();
   try {
-    if (failure) std::rethrow_exception(failure);
+    if (ending.failure) std::rethrow_exception(ending.failure);
   } catch (const RunAborted& error) {
     return Fail(error.error());
   } catch (const boost::system::system_error& error) {

@@ -1,6 +1,6 @@
 #include "cli/replay.h"
 
-#include <ctime>
+#include "core/clock.h"
 
 namespace spa {
 
@@ -47,10 +47,8 @@ RunIdentity IdentityOf(const CaptureHead& head) {
   return identity;
 }
 
-std::chrono::system_clock::time_point TimeOf(const std::string& text) {
-  std::tm parts{};
-  if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+std::chrono::system_clock::time_point RunTime(const std::string& text) {
+  return ParseUtc(text).value_or(std::chrono::system_clock::time_point());
 }
 
 Task<Result<AccessToken>> ReplayTokens::Get(std::string) {

@@ -22,8 +22,8 @@ AuditOptions ForReplay(AuditOptions options, const CaptureHead& head);
 CaptureHead HeadOf(const Config& config, const RunInfo& run, bool sharepoint);
 // As the database enters a replayed run.
 RunIdentity IdentityOf(const CaptureHead& head);
-// When the recorded run began, or ended.
-std::chrono::system_clock::time_point TimeOf(const std::string& text);
+// When the recorded run began or ended, of its text; 1970 where that is none.
+std::chrono::system_clock::time_point RunTime(const std::string& text);
 
 // Stands in for sign-in, and has no token. `sharepoint`: whether SharePoint listened.
 class ReplayTokens final : public TokenSource {

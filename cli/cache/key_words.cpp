@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <ctime>
 #include <optional>
 
 #include "cli/options.h"
+#include "core/clock.h"
 
 namespace spa {
 namespace {
@@ -90,11 +90,7 @@ Result<CacheTime> MomentTyped(std::string_view text, CacheTime now) {
   } else if (IsNumber(text) && text.size() < 12) {
     return CacheTime(std::chrono::seconds(std::stoll(std::string(text))));
   } else {
-    std::tm time{};
-    const std::string copy(text);
-    const char* end = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time);
-    if (end != nullptr && *end == '\0')
-      return std::chrono::system_clock::from_time_t(timegm(&time));
+    if (const auto time = ParseUtc(std::string(text))) return *time;
   }
   return Fail(ErrorCode::kUsage, fmt::format("\"{}\" is no point in time", text),
               "give +90s, 2026-11-20T08:14:05Z or seconds since the epoch");
