@@ -30,9 +30,10 @@ AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool 
       whole_(executor_, kFoundAhead, config.concurrency.max_sites),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
                    cache, TenantScope(config), store),
+      app_grants_(batches_, store),
       site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
-                    return site_access_.Read(std::move(site), oid, std::move(lists));
+                    return ReadFacts(std::move(site), oid, std::move(lists));
                   }},
                  config.discovery, config.target_sites, shard),
       drive_scan_({graph_, batches_, rest ? &sharepoint_ : nullptr, store, progress}),
@@ -93,6 +94,7 @@ Task<void> AuditPipeline::WarmGroup(GroupRef group, const NotWarmed& failed) {
 // Ends when every library and list is scanned; the permission reads it started may go on in
 // `reads`.
 Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
+  reads_ = &reads;
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
     stages.Start(Sort(reads));
@@ -106,6 +108,11 @@ Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
 Task<void> AuditPipeline::WalkSites() {
   co_await site_walk_.Run();
   found_.Close();
+}
+
+Task<SiteFacts> AuditPipeline::ReadFacts(Site site, Oid oid, std::vector<FoundList> lists) {
+  if (site.parent_id.empty()) co_await reads_->Spawn(app_grants_.Read(site, oid));
+  co_return co_await site_access_.Read(std::move(site), oid, std::move(lists));
 }
 
 // Drives that can tell what changed are asked, many at a time; what must be read whole goes on.

@@ -25,6 +25,7 @@
 #include "discovery/drive_scan.h"
 #include "discovery/list_scan.h"
 #include "discovery/site_walk.h"
+#include "permissions/app_grants.h"
 #include "permissions/group_expansion.h"
 #include "permissions/scope_reader.h"
 #include "permissions/site_access.h"
@@ -51,6 +52,7 @@ class AuditPipeline {
   [[nodiscard]] Task<void> WarmGroup(GroupRef group, const NotWarmed& failed);
   [[nodiscard]] Task<void> ReadTenant(TaskGroup& reads);
   [[nodiscard]] Task<void> WalkSites();
+  [[nodiscard]] Task<SiteFacts> ReadFacts(Site site, Oid oid, std::vector<FoundList> lists);
   [[nodiscard]] Task<void> Sort(TaskGroup& reads);
   [[nodiscard]] Task<void> Update(FoundContainer found, TaskGroup& reads);
   [[nodiscard]] Task<void> ScanWhole(TaskGroup& reads);
@@ -67,11 +69,13 @@ class AuditPipeline {
   Channel<FoundContainer> found_;
   ScanQueue whole_;  // To be read whole.
   SiteAccess site_access_;
+  AppGrants app_grants_;
   SiteWalk site_walk_;
   DriveScan drive_scan_;
   ListScan list_scan_;
   ScopeReader scope_reader_;
   GroupExpansion group_expansion_;
+  TaskGroup* reads_ = nullptr;  // while ReadTenant works
 };
 
 }  // namespace spa

@@ -32,6 +32,11 @@ std::string_view Name(CoverageState state) {
   return kNames[static_cast<int>(state)];
 }
 
+std::string_view Name(Principal::State state) {
+  constexpr std::string_view kNames[] = {"present", "deleted", "missing", "unknown"};
+  return kNames[static_cast<int>(state)];
+}
+
 std::string GroupRef::Key() const {
   switch (kind) {
     case Kind::kMembers:

@@ -95,13 +95,17 @@ struct Grant {
   std::string grant_id;  // Graph permission id, or base64url of the login for one read by REST.
   PrincipalType principal_type = PrincipalType::kUnknown;
   std::string principal_id, principal_name, principal_login, principal_email;
+  std::string claim;  // What the login says it is, as ClassOf (permissions/claim.h) calls it.
   Role role = Role::kOther;
-  std::vector<std::string> levels;  // Names as the tenant has them.
+  std::vector<std::string> levels;      // Names as the tenant has them.
+  std::optional<std::uint64_t> rights;  // Mask of all bindings together, where it was told.
+  std::optional<bool> custom_level;     // One of the levels is of the tenant's own making.
 
   std::string link_scope;  // "anonymous", "organization", "users"; empty: not a link or not told.
   std::string link_type;   // "view", "edit", …
   std::string link_expires_at;
   std::optional<bool> link_has_password;
+  std::optional<bool> link_blocks_download;
   std::vector<std::string> link_people;   // Directory ids, sorted.
   std::vector<std::string> link_invited;  // Addresses of people without a directory id, sorted.
 
@@ -110,7 +114,7 @@ struct Grant {
       false;  // The service marked the entry as inherited; a hint, not part of identity.
 };
 
-// One who may be reached through a group: a user, a group, an application …
+// One who stands in a group: a user, another group, an application …
 struct Member {
   Member() = default;
   std::string id;    // Directory id; empty for SharePoint-only members.
@@ -120,6 +124,39 @@ struct Member {
   std::string email;
   std::string user_type;  // "member", "guest" or empty
   std::optional<bool> account_enabled;
+  std::string external_state;  // Of a guest: "PendingAcceptance", "Accepted", or empty
+  std::string external_since;  // Since when
+  std::string claim;           // Of a site group's member: as Grant has it
+};
+
+// What the directory knows of one who is named: by a grant, by a link, in a site group. It tells
+// apart those who are there, who were deleted, whom it does not know and whom we may not ask for.
+struct Principal {
+  Principal() = default;
+  enum class State { kPresent, kDeleted, kMissing, kUnknown };
+  std::string id;    // Directory id, lower case; the login where no id is known.
+  std::string kind;  // "user", "group", "directory_role", "application"
+  State state = State::kPresent;
+  std::string name, login, email;  // login: userPrincipalName
+  std::string user_type;           // "member", "guest" or empty
+  std::optional<bool> account_enabled;
+  std::string external_state, external_since;
+  std::string deleted_at;
+  std::vector<std::string> group_types;  // "Unified", "DynamicMembership"
+  std::string visibility;                // Of a group: "Public", "Private", "HiddenMembership"
+};
+std::string_view Name(Principal::State state);  // "present", "deleted", "missing", "unknown"
+
+// What is known of a group beside its members.
+struct GroupFacts {
+  GroupFacts() = default;
+  explicit GroupFacts(std::string link_id) : link_id(std::move(link_id)) {}
+  std::string link_id;  // Of a site group that stands for a sharing link.
+  std::string name;
+  std::string associated;  // Of a site group: "owners", "members", "visitors" where it is the
+                           // web's default one; else empty.
+  std::optional<bool> members_edit;  // Its members may add and remove members.
+  std::optional<bool> auto_accept;   // Whoever asks to join does.
 };
 
 // Names a group whose members are looked up, and spells it as a key:
@@ -141,10 +178,12 @@ struct SiteFacts {
   struct List {
     bool owns_scope = false;
     std::int64_t item_count = -1;  // folders included; -1: not told
+    // 1: all items; 2: own ones; 4 (write): none. 0: not told (permissions.md 3.4).
+    std::int64_t read_security = 0, write_security = 0;
   };
   std::unordered_map<std::string, List> lists;  // by list GUID, lower case
   std::vector<std::string> linked_items;        // unique ids of items that own a sharing link
-  bool links_known = false;  // false: they could not be read
+  bool links_known = false;                     // false: they could not be read
 };
 
 // How the scope owners of one drive were found (graph.md 4.8).

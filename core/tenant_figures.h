@@ -29,6 +29,7 @@ struct TenantFigures {
 
   std::int64_t library_reads = 0;  // Items whose permissions are read by Graph.
   std::int64_t list_reads = 0;     // By SharePoint.
+  std::int64_t app_grants = 0;     // Of applications to site collections, read one by one.
   std::int64_t groups = 0;         // Directory groups; members and owners of one are two.
   std::int64_t changed_reads = 0;  // Of library_reads, those an incremental run made.
   std::int64_t whole_pages = 0;    // Of delta_pages, those of libraries without a delta link.

@@ -10,25 +10,30 @@ namespace {
 struct Form {
   std::string_view prefix;
   PrincipalType type;
-  bool holds_id;  // what follows the prefix, up to "@", names the directory object
+  std::string_view name;
+  bool holds_id = false;  // what follows the prefix, up to "@", names the directory object
 };
 
 // Longest first where one prefix begins another.
 constexpr Form kForms[] = {
-    {"i:0#.f|membership|urn:spo:guest#", PrincipalType::kGuest, false},
-    {"i:0#.f|membership|urn%3aspo%3aguest#", PrincipalType::kGuest, false},
-    {"i:0#.f|membership|urn%3aspo%3aanon#", PrincipalType::kUnknown, false},
-    {"i:0#.f|membership|urn:spo:anon#", PrincipalType::kUnknown, false},
-    {"i:0#.f|membership|", PrincipalType::kUser, false},
-    {"c:0o.c|federateddirectoryclaimprovider|", PrincipalType::kGroup, true},
-    {"c:0t.c|tenant|", PrincipalType::kGroup, true},
-    {"c:0u.c|tenant|", PrincipalType::kLink, false},
-    {"c:0-.f|rolemanager|spo-grid-all-users", PrincipalType::kEveryoneExceptExternal, false},
-    {"c:0-.f|rolemanager|s-1-", PrincipalType::kGroup, false},
-    {"c:0(.s|true", PrincipalType::kEveryone, false},
-    {"c:0!.s|windows", PrincipalType::kEveryone, false},
-    {"i:0i.t|ms.sp.ext|", PrincipalType::kApplication, true},
-    {"i:0i.t|", PrincipalType::kApplication, false},
+    {"i:0#.f|membership|urn:spo:guest#", PrincipalType::kGuest, "sharepoint_guest"},
+    {"i:0#.f|membership|urn%3aspo%3aguest#", PrincipalType::kGuest, "sharepoint_guest"},
+    {"i:0#.f|membership|urn%3aspo%3aanon#", PrincipalType::kUnknown, "anonymous_actor"},
+    {"i:0#.f|membership|urn:spo:anon#", PrincipalType::kUnknown, "anonymous_actor"},
+    {"i:0#.f|membership|", PrincipalType::kUser, "user"},
+    {"c:0o.c|federateddirectoryclaimprovider|", PrincipalType::kGroup, "m365_members", true},
+    {"c:0t.c|tenant|", PrincipalType::kGroup, "directory_group", true},
+    {"c:0u.c|tenant|", PrincipalType::kLink, "anonymous_link"},
+    {"c:0-.f|rolemanager|spo-grid-all-users", PrincipalType::kEveryoneExceptExternal,
+     "everyone_except_external"},
+    {"c:0-.f|rolemanager|s-1-", PrincipalType::kGroup, "sid_group"},
+    {"c:0(.s|true", PrincipalType::kEveryone, "everyone"},
+    {"c:0!.s|windows", PrincipalType::kEveryone, "windows_everyone"},
+    {"i:0i.t|ms.sp.ext|", PrincipalType::kApplication, "application", true},
+    {"i:0i.t|", PrincipalType::kApplication, "system"},
+    {"i:0#.w|nt service\\", PrincipalType::kUnknown, "system"},
+    {"i:0#.w|nt authority\\", PrincipalType::kUnknown, "system"},
+    {"sharepoint\\system", PrincipalType::kUnknown, "system"},
 };
 
 }  // namespace
@@ -40,12 +45,16 @@ Claim ParseClaim(std::string_view login) {
     if (!lower.starts_with(form.prefix)) continue;
     claim.known = true;
     claim.type = form.type;
+    claim.name = form.name;
     std::string value = lower.substr(form.prefix.size());
-    if (claim.type == PrincipalType::kUser && IsGuestName(value))
+    if (claim.type == PrincipalType::kUser && IsGuestName(value)) {
       claim.type = PrincipalType::kGuest;
+      claim.name = "guest";
+    }
     if (form.holds_id) {
       if (claim.type == PrincipalType::kGroup && value.ends_with("_o")) {
         claim.owners = true;
+        claim.name = "m365_owners";
         value.resize(value.size() - 2);
       }
       claim.directory_id = value.substr(0, value.find('@'));

@@ -15,6 +15,11 @@ struct Claim {
   std::string directory_id;  // of a group or an application, where the login holds it
   bool owners = false;       // the owners of the M365 group ("…_o"), not its members
   bool known = false;        // the login has one of the known forms
+  // What kind of claim it is, in a word; empty where the form is unknown: user, guest,
+  // sharepoint_guest (without an object in the directory), anonymous_actor (who came by an
+  // anonymous link), anonymous_link, m365_members, m365_owners, directory_group (or role),
+  // sid_group, everyone, windows_everyone, everyone_except_external, application, system.
+  std::string_view name;
 };
 
 Claim ParseClaim(std::string_view login);

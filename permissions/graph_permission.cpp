@@ -51,6 +51,7 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
       FirstOf({text(group, "id"), text(user, "id"), text(application, "id")});
 
   const Claim claim = ParseClaim(grant.principal_login);
+  grant.claim = claim.name;
   if (claim.known) {
     grant.principal_type = claim.type;
     grant.principal_id = claim.directory_id.empty() ? directory_id : claim.directory_id;
@@ -60,6 +61,7 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
     }
   } else if (site_group) {
     grant.principal_type = PrincipalType::kSiteGroup;
+    grant.claim = "site_group";
     grant.principal_id = embedded_group
                              ? FirstOf({text(site_group, "principalId"), text(site_group, "id")})
                              : std::string(text(site_group, "id"));
@@ -76,6 +78,7 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
   if (grant.principal_type == PrincipalType::kUser &&
       IsGuestName(text(user, "userPrincipalName"))) {
     grant.principal_type = PrincipalType::kGuest;
+    grant.claim = "guest";
   }
 }
 
@@ -116,6 +119,7 @@ void ReadLink(const Element& entry, const Element& link, Grant& grant) {
   grant.link_scope = json::Text(link, "scope");
   grant.link_type = json::Text(link, "type");
   grant.link_has_password = json::Bool(entry, "hasPassword");
+  grant.link_blocks_download = json::Bool(link, "preventsDownload");
   ReadPeople(entry, grant);
   if (grant.role == Role::kOther) grant.role = RoleOfLinkType(grant.link_type);
   if (grant.link_scope == "existingAccess" || grant.grant_id == kNoLink) grant.role = Role::kNone;
@@ -155,6 +159,7 @@ Grant ReadPermission(const Element& entry) {
     const Claim claim = ParseClaim(grant.principal_login);
     grant.principal_type = claim.type;
     grant.principal_id = claim.directory_id;
+    grant.claim = claim.name;
   }
   return grant;
 }
@@ -163,6 +168,40 @@ Grant ReadPermission(const Element& entry) {
 
 Result<Page<Grant>> DecodePermissions(std::string_view body) {
   return DecodePage<Grant>(body, ReadPermission);
+}
+
+Result<Page<std::string>> DecodeAppGrantIds(std::string_view body) {
+  return DecodePage<std::string>(
+      body, [](const Element& entry) { return std::string(json::Text(entry, "id")); });
+}
+
+Result<std::vector<Grant>> DecodeAppGrant(std::string_view body) {
+  const auto root = json::Parse(body);
+  if (!root) return Fail(root.error());
+  if (!json::Has(*root, "id") || !json::Has(*root, "roles")) {
+    return Fail(ErrorCode::kMalformed, "the answer holds no grant of an application");
+  }
+  Grant grant = ReadPermission(*root);
+  grant.levels.clear();
+  json::Each(*root, "roles", [&](const Element& role) {
+    std::string_view word;
+    if (role.get_string().get(word) == simdjson::SUCCESS) grant.levels.emplace_back(word);
+  });
+  std::vector<Grant> grants;
+  const std::string_view key =
+      json::Has(*root, "grantedToIdentitiesV2") ? "grantedToIdentitiesV2" : "grantedToIdentities";
+  json::Each(*root, key, [&](const Element& identity) {
+    const auto application = json::Find(identity, "application");
+    if (!application) return;
+    Grant one = grant;
+    one.principal_type = PrincipalType::kApplication;
+    one.principal_id = json::Text(*application, "id");
+    one.principal_name = json::Text(*application, "displayName");
+    one.claim = "application";
+    grants.push_back(std::move(one));
+  });
+  if (grants.empty()) grants.push_back(std::move(grant));
+  return grants;
 }
 
 }  // namespace spa

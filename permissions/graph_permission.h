@@ -14,4 +14,10 @@ namespace spa {
 // out with Role::kNone: evidence, not access.
 Result<Page<Grant>> DecodePermissions(std::string_view body);
 
+// Applications with a grant of their own to a site (permissions.md 2.1). The collection leaves out
+// the roles: it serves for the ids, each of which is then read for itself.
+Result<Page<std::string>> DecodeAppGrantIds(std::string_view body);
+// One grant for each application that the permission names. `roles` are the levels.
+Result<std::vector<Grant>> DecodeAppGrant(std::string_view body);
+
 }  // namespace spa

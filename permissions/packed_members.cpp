@@ -6,8 +6,10 @@
 namespace spa {
 namespace {
 
-constexpr std::string Member::*kTexts[] = {&Member::id,    &Member::kind,  &Member::name,
-                                           &Member::login, &Member::email, &Member::user_type};
+constexpr std::string Member::*kTexts[] = {
+    &Member::id,    &Member::kind,      &Member::name,           &Member::login,
+    &Member::email, &Member::user_type, &Member::external_state, &Member::external_since,
+    &Member::claim};
 
 // A length in groups of seven bits, the last without the high bit.
 void PutLength(std::string& bytes, std::size_t length) {

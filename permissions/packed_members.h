@@ -32,18 +32,21 @@ inline std::size_t CostOf(const PackedMembers& members) { return sizeof members 
 struct SiteGroupMembers {
   SiteGroupMembers() = default;
   std::string id;  // number
-  std::string title;
+  std::string title, owner_title;
+  std::optional<bool> members_edit, auto_accept;
   PackedMembers members;
 };
 
 // Outside this process they are JSON, or as ValueFormat says; schema: cache/cache_policy.h.
 template <>
 struct JsonFields<Member> {
-  static constexpr auto kFields =
-      std::tuple(JsonField("id", &Member::id), JsonField("kind", &Member::kind),
-                 JsonField("name", &Member::name), JsonField("login", &Member::login),
-                 JsonField("email", &Member::email), JsonField("user_type", &Member::user_type),
-                 JsonField("account_enabled", &Member::account_enabled));
+  static constexpr auto kFields = std::tuple(
+      JsonField("id", &Member::id), JsonField("kind", &Member::kind),
+      JsonField("name", &Member::name), JsonField("login", &Member::login),
+      JsonField("email", &Member::email), JsonField("user_type", &Member::user_type),
+      JsonField("account_enabled", &Member::account_enabled),
+      JsonField("external_state", &Member::external_state),
+      JsonField("external_since", &Member::external_since), JsonField("claim", &Member::claim));
 };
 
 namespace json_codec {
@@ -74,9 +77,12 @@ struct Codec<PackedMembers> {
 
 template <>
 struct JsonFields<SiteGroupMembers> {
-  static constexpr auto kFields = std::tuple(JsonField("id", &SiteGroupMembers::id),
-                                             JsonField("title", &SiteGroupMembers::title),
-                                             JsonField("members", &SiteGroupMembers::members));
+  static constexpr auto kFields = std::tuple(
+      JsonField("id", &SiteGroupMembers::id), JsonField("title", &SiteGroupMembers::title),
+      JsonField("owner_title", &SiteGroupMembers::owner_title),
+      JsonField("members_edit", &SiteGroupMembers::members_edit),
+      JsonField("auto_accept", &SiteGroupMembers::auto_accept),
+      JsonField("members", &SiteGroupMembers::members));
 };
 
 }  // namespace spa

@@ -15,6 +15,8 @@ using json::Element;
 
 constexpr int kSharePointGroup = 8;                      // PrincipalType (permissions.md 3.5)
 constexpr int kGuestKind = 1, kRestrictedGuestKind = 9;  // RoleTypeKind of Limited Access
+constexpr int kCustomKind = 0;
+constexpr char kAdminLevel[] = "Site collection administrator";
 
 // {"NameId": "…"} or the id itself.
 std::string DirectoryIdOf(const Element& entry) {
@@ -30,10 +32,12 @@ std::string Number(const Element& entry, std::string_view key) {
   return number ? std::to_string(*number) : std::string();
 }
 
-// The rights of all bindings together, and the names of those that give any.
+// The rights of all bindings together, and the names of those that give any. Where none does, the
+// row is evidence alone, and the names say of what.
 void ReadBindings(const Element& entry, Grant& grant) {
   std::uint64_t mask = 0;
-  bool told = false;
+  bool told = false, custom = false;
+  std::vector<std::string> limited;
   json::Each(entry, "RoleDefinitionBindings", [&](const Element& binding) {
     if (const auto permissions = json::Find(binding, "BasePermissions")) {
       const auto high = static_cast<std::uint64_t>(json::Int(*permissions, "High").value_or(0));
@@ -41,13 +45,30 @@ void ReadBindings(const Element& entry, Grant& grant) {
       mask |= (high << 32) | (low & 0xffffffffu);
       told = true;
     }
-    const auto kind = json::Int(binding, "RoleTypeKind").value_or(0);
-    if (kind != kGuestKind && kind != kRestrictedGuestKind) {
-      grant.levels.emplace_back(json::Text(binding, "Name"));
-    }
+    const auto kind = json::Int(binding, "RoleTypeKind");
+    const bool gives = kind != kGuestKind && kind != kRestrictedGuestKind;
+    (gives ? grant.levels : limited).emplace_back(json::Text(binding, "Name"));
+    if (kind == kCustomKind) custom = true;
   });
   grant.role = told ? RoleOfMask(mask) : Role::kOther;
+  if (told) grant.rights = mask;
+  grant.custom_level = custom;
+  if (grant.levels.empty()) grant.levels = std::move(limited);
   std::sort(grant.levels.begin(), grant.levels.end());
+}
+
+// `member`: a user, or a group of the directory, as SharePoint knows it.
+void ReadPerson(const Element& member, Grant& grant) {
+  grant.principal_login = json::Text(member, "LoginName");
+  grant.principal_name = json::Text(member, "Title");
+  grant.principal_email = json::Text(member, "Email");
+  grant.grant_id = Base64Url(grant.principal_login);
+  const Claim claim = ParseClaim(grant.principal_login);
+  grant.claim = claim.name;
+  grant.principal_type = claim.type;
+  grant.principal_id = claim.directory_id.empty() ? DirectoryIdOf(member) : claim.directory_id;
+  // The old principal of an anonymous link (permissions.md 4).
+  if (claim.type == PrincipalType::kLink) grant.link_scope = "anonymous";
 }
 
 Grant ReadAssignment(const Element& entry) {
@@ -60,25 +81,21 @@ Grant ReadAssignment(const Element& entry) {
     grant.principal_id = number;
     return grant;
   }
-  grant.principal_login = json::Text(*member, "LoginName");
-  grant.principal_name = json::Text(*member, "Title");
-  grant.principal_email = json::Text(*member, "Email");
-  grant.grant_id = Base64Url(grant.principal_login);
+  ReadPerson(*member, grant);
   if (json::Int(*member, "PrincipalType") == kSharePointGroup) {
     grant.principal_type = PrincipalType::kSiteGroup;
     grant.principal_id = number;
+    grant.claim = "site_group";
+    grant.link_scope.clear();
     if (const auto link = ParseLinkGroup(grant.principal_name, json::Text(*member, "OwnerTitle"))) {
       grant.principal_type = PrincipalType::kLink;
       grant.principal_id = link->link_id;
       grant.grant_id = link->link_id;
+      grant.claim = "link_group";
       if (link->kind.starts_with("anonymous")) grant.link_scope = "anonymous";
       if (link->kind.starts_with("organization")) grant.link_scope = "organization";
     }
-    return grant;
   }
-  const Claim claim = ParseClaim(grant.principal_login);
-  grant.principal_type = claim.type;
-  grant.principal_id = claim.directory_id.empty() ? DirectoryIdOf(*member) : claim.directory_id;
   return grant;
 }
 
@@ -88,6 +105,7 @@ Member ReadMember(const Element& entry) {
   member.name = json::Text(entry, "Title");
   member.email = json::Text(entry, "Email");
   const Claim claim = ParseClaim(member.login);
+  member.claim = claim.name;
   member.id = claim.directory_id.empty() ? DirectoryIdOf(entry) : claim.directory_id;
   switch (claim.type) {
     case PrincipalType::kUser:
@@ -121,12 +139,29 @@ Result<Page<Grant>> DecodeRoleAssignments(std::string_view body) {
   return DecodePage<Grant>(body, ReadAssignment);
 }
 
+Result<Page<Grant>> DecodeSiteAdmins(std::string_view body) {
+  auto page = DecodePage<Grant>(body, [](const Element& entry) {
+    Grant grant;
+    grant.source = "rest";
+    ReadPerson(entry, grant);
+    // The filter may be overlooked: siteusers holds everybody who was ever named.
+    const bool admin = json::Bool(entry, "IsSiteAdmin").value_or(false);
+    grant.role = admin ? Role::kOwner : Role::kNone;
+    grant.levels = {kAdminLevel};
+    return grant;
+  });
+  if (page) std::erase_if(page->items, [](const Grant& g) { return g.role == Role::kNone; });
+  return page;
+}
+
 Result<Page<RestList>> DecodeRestLists(std::string_view body) {
   return DecodePage<RestList>(body, [](const Element& entry) {
     RestList list;
     list.id = AsciiLower(json::Text(entry, "Id"));
     list.owns_scope = json::Bool(entry, "HasUniqueRoleAssignments").value_or(true);
     list.item_count = json::Int(entry, "ItemCount").value_or(-1);
+    list.read_security = json::Int(entry, "ReadSecurity").value_or(0);
+    list.write_security = json::Int(entry, "WriteSecurity").value_or(0);
     return list;
   });
 }
@@ -138,6 +173,8 @@ Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
     group.id = Number(entry, "Id");
     group.title = json::Text(entry, "Title");
     group.owner_title = json::Text(entry, "OwnerTitle");
+    group.members_edit = json::Bool(entry, "AllowMembersEditMembership");
+    group.auto_accept = json::Bool(entry, "AutoAcceptRequestToJoinLeave");
     whole = json::Each(entry, "Users",
                        [&](const Element& user) { group.members.push_back(ReadMember(user)); }) &&
             whole;

@@ -18,17 +18,22 @@ struct RestList {
   std::string id;  // GUID, lower case
   bool owns_scope = false;
   std::int64_t item_count = -1;
+  std::int64_t read_security = 0, write_security = 0;  // 0: not told
 };
 
 struct RestSiteGroup {
   RestSiteGroup() = default;
   std::string id;  // number
   std::string title, owner_title;
+  std::optional<bool> members_edit, auto_accept;
   std::vector<Member> members;
 };
 
 Result<bool> DecodeFlag(std::string_view body);  // {"value": true}
 Result<Page<Grant>> DecodeRoleAssignments(std::string_view body);
+// Of the users of a site collection, its administrators: grants of the site itself, outside any
+// permission set.
+Result<Page<Grant>> DecodeSiteAdmins(std::string_view body);
 Result<Page<RestList>> DecodeRestLists(std::string_view body);
 Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body);
 

@@ -34,16 +34,21 @@ Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> list
   const std::string api = ApiOf(site.web_url);
   auto web = co_await ReadWeb(site, api, oid);
   auto rest_lists = co_await mode_.sharepoint->List(
-      api + "/lists?$select=Id,Title,Hidden,BaseTemplate,ItemCount,HasUniqueRoleAssignments",
+      api +
+          "/lists?$select=Id,Title,Hidden,BaseTemplate,ItemCount,HasUniqueRoleAssignments,"
+          "ReadSecurity,WriteSecurity",
       "reading which lists of " + site.web_url + " own permissions", &DecodeRestLists);
   if (rest_lists) {
     for (const RestList& list : *rest_lists) {
       facts.lists[list.id].owns_scope = list.owns_scope;
       facts.lists[list.id].item_count = list.item_count;
+      facts.lists[list.id].read_security = list.read_security;
+      facts.lists[list.id].write_security = list.write_security;
     }
     facts.rest = web.has_value();
   }
   auto groups = co_await EnterGroups(site, oid, facts);
+  if (web && site.parent_id.empty()) co_await ReadAdmins(site, oid);
 
   // One line in the ledger for a web that refuses, not one per question.
   for (const Error* error :
@@ -87,6 +92,20 @@ Task<Result<void>> SiteAccess::ReadWeb(const Site& site, const std::string& api,
                                      "reading the role assignments of " + site.web_url, oid);
 }
 
+// They reach everything in the collection, whatever its permission sets say (permissions.md 0.2).
+Task<void> SiteAccess::ReadAdmins(const Site& site, Oid oid) {
+  auto admins = co_await mode_.sharepoint->List(
+      ApiOf(site.web_url) +
+          "/siteusers?$filter=IsSiteAdmin%20eq%20true&$select=Id,LoginName,Title,Email,"
+          "PrincipalType,IsSiteAdmin,AadObjectId",
+      "reading the administrators of " + site.web_url, &DecodeSiteAdmins);
+  if (!admins) {
+    co_await store_.PutGap(std::nullopt, "administrators of " + site.web_url, admins.error());
+    co_return;
+  }
+  co_await store_.Do([&](AuditStore& store) { return store.PutSiteScope(oid, "rest", *admins); });
+}
+
 Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what, Oid owner) {
   auto grants =
       co_await mode_.sharepoint->List(std::move(url), std::move(what), &DecodeRoleAssignments);
@@ -124,9 +143,12 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
         ref.kind = GroupRef::Kind::kSiteGroup;
         ref.id = group.id;
         ref.site_id = collection;
-        const auto link = ParseLinkGroup(group.title);
-        const auto put =
-            store.PutMembers(ref, group.members.Unpack(), link ? link->link_id : std::string());
+        GroupFacts facts;
+        if (const auto link = ParseLinkGroup(group.title)) facts.link_id = link->link_id;
+        facts.name = group.title;
+        facts.members_edit = group.members_edit;
+        facts.auto_accept = group.auto_accept;
+        const auto put = store.PutMembers(ref, group.members.Unpack(), facts);
         if (!put) return put;
       }
       return groups->stale ? Status() : store.SettleSiteGroups(collection);
@@ -147,6 +169,9 @@ Task<Result<std::vector<SiteGroupMembers>>> SiteAccess::ReadGroups(Site site) {
   for (std::size_t i = 0; i < kept.size(); ++i) {
     kept[i].id = std::move((*groups)[i].id);
     kept[i].title = std::move((*groups)[i].title);
+    kept[i].owner_title = std::move((*groups)[i].owner_title);
+    kept[i].members_edit = (*groups)[i].members_edit;
+    kept[i].auto_accept = (*groups)[i].auto_accept;
     kept[i].members = PackedMembers((*groups)[i].members);
   }
   co_return std::move(kept);
@@ -163,6 +188,10 @@ Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<Found
       }
       continue;
     }
+    co_await store_.Do([&](AuditStore& store) {
+      return store.PutListSecurity(list.oid, flag->second.read_security,
+                                   flag->second.write_security);
+    });
     if (!flag->second.owns_scope) {
       co_await store_.Do([&](AuditStore& store) { return store.PutInherits(list.oid); });
       continue;

@@ -1,6 +1,6 @@
 // SiteAccess: who may do what on a web, by SharePoint REST: the role assignments of the web and its
-// generic lists, the site groups with their members, and which lists own a scope (permissions.md
-// 3).
+// generic lists, the site groups with their members, the administrators of the collection, and
+// which lists own a scope (permissions.md 3).
 //
 // Graph does not show any of this. Without a certificate (or another credential SharePoint listens
 // to) the web and its lists stay unread, and the ledger says so with the way to close the gap.
@@ -41,6 +41,8 @@ class SiteAccess {
   [[nodiscard]] Task<Result<void>> ReadWeb(const Site& site, const std::string& api, Oid oid);
   [[nodiscard]] Task<Result<std::vector<SiteGroupMembers>>> ReadGroups(Site site);
   [[nodiscard]] Task<Result<void>> EnterGroups(Site site, Oid oid, SiteFacts& facts);
+  // Of the collection, asked of its topmost site alone.
+  [[nodiscard]] Task<void> ReadAdmins(const Site& site, Oid oid);
   [[nodiscard]] Task<void> ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                      SiteFacts& facts);
   [[nodiscard]] Task<Result<void>> ReadAssignments(std::string url, std::string what, Oid owner);

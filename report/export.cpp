@@ -9,6 +9,11 @@ namespace {
 
 enum GrantColumns : std::size_t { kGrantId = 6 };
 
+#define SPA_GRANT_COLUMNS                                                                      \
+  "SELECT g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login, " \
+  "g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at, "        \
+  "g.link_has_password, g.link_people, g.source, g.link_invited "
+
 // The grants of scope owners as ready-made cells. What many objects share is made once; a slot
 // forgets when another owner needs it, and one with very many grants is not kept.
 class GrantCells {
@@ -16,23 +21,30 @@ class GrantCells {
   explicit GrantCells(Exporter& exporter)
       : format_(exporter.format()),
         run_(exporter.run()),
-        rows_(exporter.db(), R"sql(
-          SELECT g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login,
-                 g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at,
-                 g.link_has_password, g.link_people, g.source, g.link_invited
+        rows_(exporter.db(), SPA_GRANT_COLUMNS R"sql(
           FROM scope s JOIN acl_grant g ON g.acl = s.acl
           WHERE s.oid = ?1 AND s.from_run <= ?2 AND (s.to_run IS NULL OR s.to_run > ?2)
             AND g.role <> 'none' ORDER BY g.ord)sql"),
+        site_rows_(exporter.db(), SPA_GRANT_COLUMNS R"sql(
+          FROM site_scope s JOIN acl_grant g ON g.acl = s.acl
+          WHERE s.oid = ?1 AND s.from_run <= ?2 AND (s.to_run IS NULL OR s.to_run > ?2)
+            AND g.role <> 'none' ORDER BY s.source DESC, g.ord)sql"),
         slots_(kSlots) {}
 
   const std::vector<std::string>& Of(Oid owner) {
     Slot& slot = slots_[static_cast<std::size_t>(owner) % kSlots];
     if (slot.owner == owner) return slot.cells;
     slot.owner = owner;
-    std::size_t bytes = Read(owner, slot.cells);
+    std::size_t bytes = Read(rows_, owner, slot.cells);
     if (bytes <= kKeptBytes) return slot.cells;
     large_ = std::move(slot.cells);
     slot = Slot();
+    return large_;
+  }
+
+  // What holds for the whole collection of which `site` is the topmost one.
+  const std::vector<std::string>& OfCollection(Oid site) {
+    Read(site_rows_, site, large_);
     return large_;
   }
 
@@ -43,39 +55,39 @@ class GrantCells {
     std::vector<std::string> cells;
   };
 
-  std::size_t Read(Oid owner, std::vector<std::string>& cells) {
+  std::size_t Read(sqlite::Statement& rows, Oid owner, std::vector<std::string>& cells) {
     cells.clear();
     std::size_t bytes = 0;
-    rows_.Bind(owner, run_);
-    while (rows_.Step()) {
+    rows.Bind(owner, run_);
+    while (rows.Step()) {
       std::string cell;
       std::size_t column = kGrantId;
       int at = 0;
-      const auto text = [&] { format_.Text(cell, column++, rows_.Text(at++)); };
+      const auto text = [&] { format_.Text(cell, column++, rows.Text(at++)); };
       const auto text_or_null = [&] {
         format_.TextOrNull(cell, column++,
-                           rows_.IsNull(at) ? std::nullopt : std::optional(rows_.Text(at)));
+                           rows.IsNull(at) ? std::nullopt : std::optional(rows.Text(at)));
         ++at;
       };
       for (int i = 0; i < 7; ++i) text();  // grant_id to role
-      format_.List(cell, column++, rows_.Text(at++));
+      format_.List(cell, column++, rows.Text(at++));
       for (int i = 0; i < 3; ++i) text_or_null();  // link_scope to link_expires_at
       format_.Bool(cell, column++,
-                   rows_.IsNull(at) ? std::nullopt : std::optional(rows_.Int(at) != 0));
+                   rows.IsNull(at) ? std::nullopt : std::optional(rows.Int(at) != 0));
       ++at;
-      format_.List(cell, column++, rows_.Text(at++));
-      text();                                          // source
-      format_.List(cell, column++, rows_.Text(at++));  // link_invited
+      format_.List(cell, column++, rows.Text(at++));
+      text();                                         // source
+      format_.List(cell, column++, rows.Text(at++));  // link_invited
       bytes += cell.size();
       cells.push_back(std::move(cell));
     }
-    rows_.Reset();
+    rows.Reset();
     return bytes;
   }
 
   const RowFormat& format_;
   RunNo run_;
-  sqlite::Statement rows_;
+  sqlite::Statement rows_, site_rows_;
   std::vector<Slot> slots_;
   std::vector<std::string> large_;
 };
@@ -99,20 +111,25 @@ Status ExportPermissions(const ExportOptions& options, int fd) {
   exporter.walk().Run(!options.all, [&](const WalkedObject& object) {
     const bool inherits = object.owner != object.oid;
     if (inherits && !options.all) return true;
-    object_cells.clear();
-    for (const std::string& cells : grants.Of(object.owner)) {
-      if (object_cells.empty()) {
-        format.Text(object_cells, 0, object.site_url);
-        format.Text(object_cells, 1, Name(object.type));
-        format.Text(object_cells, 2, object.id);
-        format.Text(object_cells, 3, object.url);
-        format.Bool(object_cells, 4, inherits);
-        format.Text(object_cells, 5, exporter.walk().IdOf(object.owner));
+    const auto write = [&](const std::vector<std::string>& rows, Oid owner) {
+      if (rows.empty()) return;
+      object_cells.clear();
+      format.Text(object_cells, 0, object.site_url);
+      format.Text(object_cells, 1, Name(object.type));
+      format.Text(object_cells, 2, object.id);
+      format.Text(object_cells, 3, object.url);
+      format.Bool(object_cells, 4, owner != object.oid);
+      format.Text(object_cells, 5, exporter.walk().IdOf(owner));
+      for (const std::string& cells : rows) {
+        std::string& out = exporter.BeginRow();
+        out += object_cells;
+        out += cells;
+        exporter.EndRow();
       }
-      std::string& out = exporter.BeginRow();
-      out += object_cells;
-      out += cells;
-      exporter.EndRow();
+    };
+    write(grants.Of(object.owner), object.owner);
+    if (object.type == ObjectType::kSite && object.parent == 0) {
+      write(grants.OfCollection(object.oid), object.oid);
     }
     return !exporter.stopped();
   });

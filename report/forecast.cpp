@@ -19,6 +19,9 @@ std::int64_t Batches(std::int64_t reads) {
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(reads) / kBatch));
 }
 
+// Applications with a grant of their own: one listing a collection, and each grant for itself.
+std::int64_t AppReads(const TenantFigures& f) { return f.collections + f.app_grants; }
+
 PartCost Part(std::string name, std::int64_t graph, std::int64_t sharepoint, std::int64_t units) {
   PartCost part;
   part.part = std::move(name);
@@ -35,9 +38,9 @@ void PriceFixed(RunCost& cost, const TenantFigures& f, const RunConditions& c) {
   cost.parts.push_back(c.targets > 0 ? Part("sites", c.targets, 0, c.targets)
                                      : Part("sites", pages, 0, kUnitsOfList * pages));
   // Of each web: does it own a scope, which lists do, and its assignments; of each collection its
-  // groups.
+  // groups and its administrators.
   const std::int64_t rest =
-      c.rest ? 2 * f.open_webs + f.owning_webs + f.collections + f.owning_lists : 0;
+      c.rest ? 2 * f.open_webs + f.owning_webs + 2 * f.collections + f.owning_lists : 0;
   cost.parts.push_back(
       Part("webs", Batches(listings * f.webs), rest, kUnitsOfList * listings * f.webs));
   cost.parts.push_back(Part("groups", c.groups ? Batches(f.groups) : 0, 0, 0));
@@ -66,7 +69,7 @@ RunCost PriceFullRun(const TenantFigures& f, const RunConditions& c) {
   PriceFixed(cost, f, c);
   cost.parts.push_back(Part("items", f.delta_pages, c.rest ? f.flag_pages + f.list_pages : 0,
                             kUnitsOfList * f.delta_pages));
-  const std::int64_t reads = f.owning_libraries + f.library_reads;
+  const std::int64_t reads = f.owning_libraries + f.library_reads + AppReads(f);
   cost.parts.push_back(
       Part("permissions", Batches(reads), c.rest ? f.list_reads : 0, kUnitsOfPermissions * reads));
   cost.database_bytes = f.database_bytes > 0 ? f.database_bytes : DatabaseBytesFor(f);
@@ -80,7 +83,7 @@ RunCost PriceIncrementalRun(const TenantFigures& f, const RunConditions& c) {
   cost.parts.push_back(Part("items", Batches(asked) + f.whole_pages, c.rest ? f.list_pages : 0,
                             kUnitsOfDelta * asked + kUnitsOfList * f.whole_pages));
   // Delta keeps silent about a library's own permissions (graph.md 4.7).
-  const std::int64_t reads = f.owning_libraries + f.changed_reads;
+  const std::int64_t reads = f.owning_libraries + f.changed_reads + AppReads(f);
   cost.parts.push_back(
       Part("permissions", Batches(reads), c.rest ? f.list_reads : 0, kUnitsOfPermissions * reads));
   cost.database_bytes = f.database_bytes > 0 ? f.database_bytes : DatabaseBytesFor(f);

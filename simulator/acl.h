@@ -42,6 +42,12 @@ struct Link {
   std::uint32_t group_number = 0;
 };
 
+// An application with a grant of its own to a site collection (Sites.Selected).
+struct AppGrant {
+  std::string app_id, name;
+  std::string role;  // read, write, manage, fullcontrol
+};
+
 struct Entry {
   Principal who;
   std::vector<Level> levels;

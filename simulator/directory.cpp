@@ -33,6 +33,7 @@ Directory::Directory(const TenantSpec& spec)
       user_count_(static_cast<std::uint32_t>(spec.users)),
       guest_rate_(spec.guest_rate),
       disabled_rate_(spec.disabled_rate),
+      deleted_rate_(spec.deleted_user_rate),
       domain_(spec.domain),
       initial_domain_(spec.initial_domain) {
   MakeGroups(spec);
@@ -40,6 +41,10 @@ Directory::Directory(const TenantSpec& spec)
 
 bool Directory::IsGuest(std::uint32_t number) const {
   return number >= 5 && Unit(Hash(seed_, number, 1)) < guest_rate_;  // The first five never.
+}
+
+bool Directory::IsDeleted(std::uint32_t number) const {
+  return number >= 5 && Unit(Hash(seed_, number, 4)) < deleted_rate_;
 }
 
 User Directory::UserAt(std::uint32_t number) const {
@@ -60,6 +65,8 @@ User Directory::UserAt(std::uint32_t number) const {
     user.mail = user.upn = fmt::format("{}@{}", local, domain_);
   }
   user.login = "i:0#.f|membership|" + Lower(user.upn);
+  user.deleted = IsDeleted(number);
+  user.purged = user.deleted && Unit(Hash(seed_, number, 5)) < 0.33;
   return user;
 }
 
@@ -92,6 +99,7 @@ void Directory::MakeGroups(const TenantSpec& spec) {
     group.name = fmt::format("{} {} {}", FolderWord(hash), group.m365 ? "Team" : "Group", g);
     if (Unit(Hash(hash, 9)) < spec.odd_name_rate) group.name += fmt::format(" {}", OddWord(hash));
     if (group.m365) group.mail = fmt::format("group{}@{}", g, spec.domain);
+    group.dynamic = Unit(Hash(hash, 10)) < spec.dynamic_group_rate;
     group.is_public = group.m365 && Unit(Hash(hash, 2)) < 0.3;
     group.first_user = static_cast<std::uint32_t>(Hash(hash, 3) % user_count_);
     const double size = Unit(Hash(hash, 4));
@@ -104,7 +112,8 @@ void Directory::MakeGroups(const TenantSpec& spec) {
       group.nested.push_back(static_cast<std::uint32_t>(Hash(hash, 7) % g));
     }
     for (std::uint32_t k = 0; k < 1 + Hash(hash, 8) % 2; ++k) {
-      group.owners.push_back((group.first_user + 3 * k) % user_count_);
+      const auto owner = static_cast<std::uint32_t>((group.first_user + 3 * k) % user_count_);
+      if (!IsDeleted(owner)) group.owners.push_back(owner);
     }
     groups_.push_back(std::move(group));
   }
@@ -120,6 +129,17 @@ void Directory::MakeGroups(const TenantSpec& spec) {
   for (int i = 0; i < spec.deleted_groups; ++i) {
     if (Group* group = last()) group->deleted = true;
   }
+  for (int i = 0; i < spec.purged_groups; ++i) {
+    if (Group* group = last()) group->deleted = group->purged = true;
+  }
+  for (int i = 0; i < spec.directory_roles; ++i) {
+    if (Group* group = last()) {
+      group->role = true;
+      group->m365 = group->is_public = group->dynamic = false;
+      group->mail.clear();
+      group->nested.clear();
+    }
+  }
   for (int i = 0; i < spec.group_cycles && static_cast<std::uint32_t>(2 * i + 1) < next; ++i) {
     const auto a = static_cast<std::uint32_t>(2 * i), b = a + 1;
     groups_[a].m365 = groups_[b].m365 = false;
@@ -131,7 +151,9 @@ void Directory::MakeGroups(const TenantSpec& spec) {
   for (std::uint32_t g = 0; g < count; ++g) {
     // Only what still exists can be a member.
     auto& nested = groups_[g].nested;
-    std::erase_if(nested, [&](std::uint32_t n) { return groups_[n].deleted || groups_[n].m365; });
+    std::erase_if(nested, [&](std::uint32_t n) {
+      return groups_[n].deleted || groups_[n].m365 || groups_[n].role;
+    });
     group_by_id_.emplace(groups_[g].id, g);
   }
 }
@@ -147,7 +169,7 @@ Directory::Membership Directory::Members(std::uint32_t group) const {
   Membership members;
   for (std::uint32_t i = 0; i < g.user_count; ++i) {
     const std::uint32_t user = (g.first_user + i) % user_count_;
-    if (!Holds(g.removed, user)) members.users.push_back(user);
+    if (!Holds(g.removed, user) && !IsDeleted(user)) members.users.push_back(user);
   }
   members.users.insert(members.users.end(), g.added.begin(), g.added.end());
   members.groups = g.nested;
@@ -156,6 +178,7 @@ Directory::Membership Directory::Members(std::uint32_t group) const {
 
 bool Directory::AddMember(std::uint32_t group, std::uint32_t user) {
   Group& g = groups_[group];
+  if (IsDeleted(user)) return false;
   if (std::erase(g.removed, user) > 0) return true;
   const bool built = (user + user_count_ - g.first_user) % user_count_ < g.user_count;
   if (built || Holds(g.added, user)) return false;
@@ -165,6 +188,7 @@ bool Directory::AddMember(std::uint32_t group, std::uint32_t user) {
 
 bool Directory::RemoveMember(std::uint32_t group, std::uint32_t user) {
   Group& g = groups_[group];
+  if (IsDeleted(user)) return false;
   if (std::erase(g.added, user) > 0) return true;
   const bool built = (user + user_count_ - g.first_user) % user_count_ < g.user_count;
   if (!built || Holds(g.removed, user)) return false;

@@ -27,6 +27,8 @@ struct User {
   bool guest = false;
   bool enabled = true;
   bool pending = false;  // a guest who never accepted
+  bool deleted = false;  // still in ACLs, gone from the directory
+  bool purged = false;   // not among the deleted items, either
 };
 
 struct Group {
@@ -36,6 +38,9 @@ struct Group {
   bool m365 = false;
   bool hidden = false;   // reading its members is refused
   bool deleted = false;  // still in ACLs, gone from the directory
+  bool purged = false;   // not among the deleted items, either
+  bool role = false;     // a directory role: SharePoint knows it by the claim of a group
+  bool dynamic = false;  // its members follow from a rule
   bool is_public = false;
   std::uint32_t first_user = 0;  // Members are this many users from here, wrapping around …
   std::uint32_t user_count = 0;
@@ -53,6 +58,7 @@ class Directory {
   // By directory id or userPrincipalName.
   std::optional<std::uint32_t> FindUser(std::string_view id) const;
   bool IsGuest(std::uint32_t number) const;
+  bool IsDeleted(std::uint32_t number) const;
 
   const std::vector<Group>& groups() const { return groups_; }
   std::optional<std::uint32_t> FindGroup(std::string_view id) const;
@@ -76,7 +82,7 @@ class Directory {
 
   std::uint64_t seed_;
   std::uint32_t user_count_;
-  double guest_rate_, disabled_rate_;
+  double guest_rate_, disabled_rate_, deleted_rate_;
   std::string domain_, initial_domain_;
   std::vector<Group> groups_;
   std::unordered_map<std::string, std::uint32_t> group_by_id_;

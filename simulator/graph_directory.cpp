@@ -54,6 +54,13 @@ void WriteUser(JsonOut& json, const Request& request, const User& user, bool wit
       json.Null("externalUserState");
     }
   }
+  if (Selects(request, "externaluserstatechangedatetime")) {
+    if (user.guest) {
+      json.Field("externalUserStateChangeDateTime", "2025-02-03T10:11:12Z");
+    } else {
+      json.Null("externalUserStateChangeDateTime");
+    }
+  }
   json.Close('}');
 }
 
@@ -74,6 +81,7 @@ void WriteGroup(JsonOut& json, const Request& request, const Group& group, bool 
   if (wants("grouptypes")) {
     json.Open("groupTypes", '[');
     if (group.m365) json.String("Unified");
+    if (group.dynamic) json.String("DynamicMembership");
     json.Close(']');
   }
   if (wants("securityenabled")) json.Field("securityEnabled", !group.m365);
@@ -91,8 +99,10 @@ void WriteGroup(JsonOut& json, const Request& request, const Group& group, bool 
 
 }  // namespace
 
+// A role has no owners, no count and no page of a size of one's own choice.
 Response GraphService::Groups(const Request& request, const Segments& path) {
-  if (path.size() < 2) {
+  const bool role = path[0] == "directoryRoles";
+  if (path.size() < 2 || (role && path.size() == 3 && path[2] != "members")) {
     return DirectoryError(501, "NotImplemented", "Listing groups is not simulated.", "groups");
   }
   const auto number = t_.directory().FindGroup(path[1]);
@@ -105,7 +115,7 @@ Response GraphService::Groups(const Request& request, const Segments& path) {
     return NoSuchObject(path[1], "directory group");
   }
   const Group& group = t_.directory().groups()[*number];
-  if (group.deleted) return NoSuchObject(path[1], "directory group");
+  if (group.deleted || group.role != role) return NoSuchObject(path[1], "directory group");
   Response response;
   response.family = Family::kDirectory;
   JsonOut json(response.body);
@@ -177,7 +187,7 @@ Response GraphService::Groups(const Request& request, const Segments& path) {
   }
   json.Close(']');
   if (end < total) {
-    std::string next = fmt::format("{}/groups/{}/{}", Base(request), group.id, what);
+    std::string next = fmt::format("{}/{}/{}/{}", Base(request), path[0], group.id, what);
     if (path.size() > 3) next += "/" + path[3];
     next += "?";
     if (request.HasQuery("$select")) {
@@ -196,13 +206,63 @@ Response GraphService::Users(const Request& request, const Segments& path) {
                           "directory user");
   }
   const auto number = t_.directory().FindUser(path[1]);
-  if (!number) return NoSuchObject(path[1], "directory user");
+  if (!number || t_.directory().IsDeleted(*number)) {
+    return NoSuchObject(path[1], "directory user");
+  }
   Response response;
   response.family = Family::kDirectory;
   response.route = "directory user";
   response.units = Price(request, 2);
   JsonOut json(response.body);
   WriteUser(json, request, t_.directory().UserAt(*number), false);
+  return response;
+}
+
+// /directory/deletedItems/{id}, or /directory/deletedItems/microsoft.graph.user: what was deleted
+// and may still be restored. A deleted user's name begins with the id.
+Response GraphService::DeletedItems(const Request& request, const Segments& path) {
+  constexpr char kRoute[] = "directory deletedItems";
+  constexpr char kWhen[] = "2026-10-30T08:00:00Z";
+  if (path.size() != 3 || path[1] != "deletedItems") {
+    return DirectoryError(400, "BadRequest", "Resource not found for the segment.", kRoute);
+  }
+  const Directory& directory = t_.directory();
+  Response response;
+  response.family = Family::kDirectory;
+  response.route = kRoute;
+  response.units = Price(request, 2);
+  JsonOut json(response.body);
+  const auto write_user = [&](const User& user) {
+    std::string bare = user.id;
+    std::erase(bare, '-');
+    json.Open('{').Field("@odata.type", "#microsoft.graph.user").Field("id", user.id);
+    json.Field("displayName", user.name).Field("userPrincipalName", bare + user.upn);
+    json.Field("mail", user.mail).Field("deletedDateTime", kWhen).Close('}');
+  };
+  if (path[2] == "microsoft.graph.user") {
+    json.Open('{').Open("value", '[');
+    for (std::uint32_t number = 0; number < directory.user_count(); ++number) {
+      const User user = directory.UserAt(number);
+      if (user.deleted && !user.purged) write_user(user);
+    }
+    json.Close(']').Close('}');
+    return response;
+  }
+  if (!ParseGuid(path[2])) {
+    return DirectoryError(400, "Request_BadRequest", "Invalid object identifier.", kRoute);
+  }
+  if (const auto number = directory.FindUser(path[2])) {
+    const User user = directory.UserAt(*number);
+    if (!user.deleted || user.purged) return NoSuchObject(path[2], kRoute);
+    write_user(user);
+    return response;
+  }
+  const auto number = directory.FindGroup(path[2]);
+  if (!number) return NoSuchObject(path[2], kRoute);
+  const Group& group = directory.groups()[*number];
+  if (!group.deleted || group.purged) return NoSuchObject(path[2], kRoute);
+  json.Open('{').Field("@odata.type", "#microsoft.graph.group").Field("id", group.id);
+  json.Field("displayName", group.name).Field("deletedDateTime", kWhen).Close('}');
   return response;
 }
 
@@ -227,7 +287,7 @@ Response GraphService::GetByIds(const Request& request) {
   for (const auto& id : body["ids"]) {
     if (!id.is_string()) continue;
     const auto text = id.get<std::string>();
-    if (const auto user = t_.directory().FindUser(text)) {
+    if (const auto user = t_.directory().FindUser(text); user && !t_.directory().IsDeleted(*user)) {
       WriteUser(json, request, t_.directory().UserAt(*user), true);
     } else if (const auto group = t_.directory().FindGroup(text)) {
       if (!t_.directory().groups()[*group].deleted) {

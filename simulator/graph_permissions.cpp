@@ -134,22 +134,53 @@ void GraphService::WritePermission(JsonOut& json, const Request& request, const 
   json.Close('}');
 }
 
-// Application grants alone, and without roles in the collection (permissions.md 2.1). The tenant
-// has none.
+// Application grants alone, and without roles in the collection (permissions.md 2.1). An
+// application must hold Sites.FullControl.All to see them.
 Response GraphService::SitePermissions(const Request& request, const Web& web,
                                        const Segments& rest) {
   Response response;
-  if (rest.size() > 1) {
-    response = GraphError(404, "itemNotFound", "The permission does not exist.");
-  } else {
-    JsonOut json(response.body);
-    json.Open('{').Field("@odata.context", fmt::format("{}/v1.0/$metadata#sites('{}')/permissions",
-                                                       request.Origin(), PercentEncode(web.id)));
-    json.Open("value", '[').Close(']').Close('}');
-  }
   response.units = 5;
   response.route = "graph site permissions";
-  return response;
+  const auto& held = t_.spec().wire.roles;
+  if (std::find(held.begin(), held.end(), "Sites.FullControl.All") == held.end()) {
+    Response refused = GraphError(403, "accessDenied", "Access denied");
+    refused.units = response.units;
+    refused.route = response.route;
+    return refused;
+  }
+  const auto& apps = t_.webs()[web.collection].apps;
+  JsonOut json(response.body);
+  const auto write = [&](const AppGrant& app, bool roles) {
+    json.Field("id", Base64Url(AppLogin(t_, app)));
+    if (roles) json.Open("roles", '[').String(app.role).Close(']');
+    json.Open("grantedToIdentitiesV2", '[').Open('{').Open("application", '{');
+    json.Field("displayName", app.name).Field("id", app.app_id);
+    json.Close('}').Close('}').Close(']');
+  };
+  const std::string context = fmt::format("{}/v1.0/$metadata#sites('{}')/permissions",
+                                          request.Origin(), PercentEncode(web.id));
+  json.Open('{');
+  if (rest.size() == 1) {
+    json.Field("@odata.context", context).Open("value", '[');
+    for (const AppGrant& app : apps) {
+      json.Open('{');
+      write(app, false);
+      json.Close('}');
+    }
+    json.Close(']').Close('}');
+    return response;
+  }
+  for (const AppGrant& app : apps) {
+    if (Base64Url(AppLogin(t_, app)) != rest[1]) continue;
+    json.Field("@odata.context", context + "/$entity");
+    write(app, true);
+    json.Close('}');
+    return response;
+  }
+  Response missing = GraphError(404, "itemNotFound", "The permission does not exist.");
+  missing.units = response.units;
+  missing.route = response.route;
+  return missing;
 }
 
 }  // namespace spa::sim

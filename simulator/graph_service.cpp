@@ -93,8 +93,9 @@ Response GraphService::Handle(const Request& request, const PartHandler& part) {
   }
   if (first == "sites") return Sites(request, segments);
   if (first == "drives") return Drives(request, segments);
-  if (first == "groups") return Groups(request, segments);
+  if (first == "groups" || first == "directoryRoles") return Groups(request, segments);
   if (first == "users") return Users(request, segments);
+  if (first == "directory") return DeletedItems(request, segments);
   return GraphError(400, "BadRequest", "Resource not found for the segment '" + first + "'.");
 }
 

@@ -86,6 +86,7 @@ class GraphService {
   // graph_directory.cpp
   Response Groups(const Request& request, const Segments& path);
   Response Users(const Request& request, const Segments& path);
+  Response DeletedItems(const Request& request, const Segments& path);
   Response GetByIds(const Request& request);
 
   // graph_batch.cpp

@@ -94,6 +94,10 @@ Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who)
   return face;
 }
 
+std::string AppLogin(const SimulatedTenant& tenant, const AppGrant& app) {
+  return fmt::format("i:0i.t|ms.sp.ext|{}@{}", app.app_id, tenant.spec().tenant_id);
+}
+
 std::uint32_t LinkGroupNumber(const SimulatedTenant& tenant, const Library& library,
                               std::uint32_t item, std::uint32_t index, const Link& link) {
   if (link.group_number != 0) return link.group_number;

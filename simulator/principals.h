@@ -23,6 +23,9 @@ struct Face {
 // `web` is any web of the collection. Not for links.
 Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who);
 
+// What SharePoint calls an application; Graph's permission id is made of it.
+std::string AppLogin(const SimulatedTenant& tenant, const AppGrant& app);
+
 // The number of the hidden group of a sharing link in its site collection, and back.
 std::uint32_t LinkGroupNumber(const SimulatedTenant& tenant, const Library& library,
                               std::uint32_t item, std::uint32_t index, const Link& link);

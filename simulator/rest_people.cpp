@@ -113,8 +113,13 @@ void RestService::WritePerson(JsonOut& json, const Web& web, const Principal& wh
     json.Open("UserId", '{').Field("NameId", fmt::format("1003{:012x}", face.site_number));
     json.Field("NameIdIssuer", "urn:federation:microsoftonline").Close('}');
     json.Field("UserPrincipalName", Lower(face.upn));
-    json.Open("AadObjectId", '{').Field("NameId", face.directory_id);
-    json.Field("NameIdIssuer", "urn:federation:microsoftonline").Close('}');
+    // Rows that are older than the column have none (permissions.md 5).
+    if (Unit(HashText(face.login)) < t_.spec().wire.no_aad_id_rate) {
+      json.Null("AadObjectId");
+    } else {
+      json.Open("AadObjectId", '{').Field("NameId", face.directory_id);
+      json.Field("NameIdIssuer", "urn:federation:microsoftonline").Close('}');
+    }
   } else {
     json.Null("UserId").Null("UserPrincipalName").Null("AadObjectId");
   }

@@ -62,6 +62,7 @@ struct Web {
   std::optional<Scope> built;     // its scope before the first change of it
   std::vector<Entry> plumbing;    // Limited Access rows: in REST, never access
   std::vector<Principal> admins;  // root webs: site collection administrators
+  std::vector<AppGrant> apps;     // root webs
   std::vector<SiteGroup> groups;  // root webs
   std::vector<std::uint32_t> children, libraries, lists;
 };

@@ -194,6 +194,22 @@ void TenantBuilder::AddSiteGroups(Web& web, std::uint64_t hash) {
   if (web.admins.empty()) {
     web.admins.push_back({Kind::kUser, static_cast<std::uint32_t>(Hash(hash, 31) % 5)});
   }
+  if (Unit(Hash(hash, 32)) < spec_.eeeu_admin_rate) {
+    web.admins.push_back({Kind::kEveryoneExceptExternal, 0});
+  }
+  if (Unit(Hash(hash, 33)) < spec_.app_grant_rate) {
+    constexpr const char* kRoles[] = {"read", "write", "manage", "fullcontrol"};
+    const std::uint64_t count = 1 + Hash(hash, 34) % 3;
+    for (std::uint64_t k = 0; k < count; ++k) {
+      const std::uint64_t app = Hash(spec_.seed, 35, Hash(hash, 36, k) % 8);  // The tenant has few.
+      web.apps.push_back(
+          {Text(MakeGuid(app)), FolderWord(app) + " Sync", kRoles[Hash(hash, 37, k) % 4]});
+    }
+    const auto same = [](const AppGrant& a, const AppGrant& b) { return a.app_id == b.app_id; };
+    std::sort(web.apps.begin(), web.apps.end(),
+              [](const AppGrant& a, const AppGrant& b) { return a.app_id < b.app_id; });
+    web.apps.erase(std::unique(web.apps.begin(), web.apps.end(), same), web.apps.end());
+  }
 }
 
 void TenantBuilder::GiveOwnScope(Web& web, std::uint64_t hash) {

@@ -45,6 +45,7 @@ void Fields(WireSpec& w, Visit&& visit) {
   visit("inherited_from", w.inherited_from);
   visit("deprecated_twins", w.deprecated_twins);
   visit("empty_roles_rate", w.empty_roles_rate);
+  visit("no_aad_id_rate", w.no_aad_id_rate);
   visit("gzip", w.gzip);
   visit("token_lifetime", w.token_lifetime);
   visit("secret_expired", w.secret_expired);
@@ -137,9 +138,15 @@ void Fields(TenantSpec& s, Visit&& visit) {
   visit("large_groups", s.large_groups);
   visit("hidden_groups", s.hidden_groups);
   visit("deleted_groups", s.deleted_groups);
+  visit("purged_groups", s.purged_groups);
+  visit("directory_roles", s.directory_roles);
+  visit("dynamic_group_rate", s.dynamic_group_rate);
+  visit("deleted_user_rate", s.deleted_user_rate);
   visit("everyone_rate", s.everyone_rate);
   visit("eeeu_rate", s.eeeu_rate);
   visit("foreign_eeeu", s.foreign_eeeu);
+  visit("eeeu_admin_rate", s.eeeu_admin_rate);
+  visit("app_grant_rate", s.app_grant_rate);
   visit("wire", s.wire);
   visit("faults", s.faults);
 }
@@ -276,11 +283,13 @@ constexpr NamedPreset kPresets[] = {
       "forbidden_sites": 1, "missing_sites": 1, "renamed_sites": 1, "subsite_rate": 0.4,
       "items": 3000, "unique_rate": 0.03, "odd_name_rate": 0.15, "long_paths": true,
       "users": 1500, "groups": 40, "group_cycles": 2, "large_groups": 1, "big_acl_rate": 0.05,
-      "everyone_rate": 0.15, "eeeu_rate": 0.3})"},
+      "everyone_rate": 0.15, "eeeu_rate": 0.3, "eeeu_admin_rate": 0.1,
+      "app_grant_rate": 0.3})"},
     {"small", R"({"sites": 6, "personal_sites": 1, "locked_sites": 1, "forbidden_sites": 1,
       "renamed_sites": 1, "subsite_rate": 0.5, "libraries_per_site": 2, "items": 400,
       "unique_rate": 0.08, "odd_name_rate": 0.2, "users": 60, "groups": 14, "otp_guests": 2,
-      "everyone_rate": 0.3, "eeeu_rate": 0.5, "empty_acl_rate": 0.1, "existing_access_rate": 0.1})"},
+      "everyone_rate": 0.3, "eeeu_rate": 0.5, "empty_acl_rate": 0.1, "existing_access_rate": 0.1,
+      "eeeu_admin_rate": 0.3, "app_grant_rate": 0.6})"},
     {"medium", R"({"sites": 190, "personal_sites": 10, "locked_sites": 2, "archived_sites": 2,
       "forbidden_sites": 2, "missing_sites": 2, "renamed_sites": 4, "subsite_rate": 0.15,
       "libraries_per_site": 4, "items": 100000, "long_paths": true, "users": 3000, "groups": 200,

@@ -49,6 +49,7 @@ struct WireSpec {
   std::string inherited_from = "empty";  // inherited entries: empty | absent | full
   bool deprecated_twins = false;         // grantedTo beside grantedToV2
   double empty_roles_rate = 0;           // entries whose roles list is empty
+  double no_aad_id_rate = 0;             // people whom SharePoint knows without AadObjectId
   bool gzip = false;                     // compress where the client accepts it
   int token_lifetime = 3599;             // seconds
   bool secret_expired = false;           // AADSTS7000222
@@ -144,12 +145,18 @@ struct TenantSpec {
   double nested_group_rate = 0.2;
   double m365_rate = 0.4;
   int group_cycles = 1;
-  int large_groups = 1;         // 1,200 members, or all users
-  int hidden_groups = 1;        // members: 403
-  int deleted_groups = 1;       // 404
-  double everyone_rate = 0.05;  // webs that grant something to Everyone …
-  double eeeu_rate = 0.15;      // … to Everyone except external users
-  bool foreign_eeeu = true;     // one with a GUID that is not the tenant's
+  int large_groups = 1;     // 1,200 members, or all users
+  int hidden_groups = 1;    // members: 403
+  int deleted_groups = 1;   // 404, found among the deleted items
+  int purged_groups = 0;    // 404 everywhere
+  int directory_roles = 0;  // in ACLs like groups, members under /directoryRoles
+  double dynamic_group_rate = 0.1;
+  double deleted_user_rate = 0;   // people still named in ACLs; a third of them is purged
+  double everyone_rate = 0.05;    // webs that grant something to Everyone …
+  double eeeu_rate = 0.15;        // … to Everyone except external users
+  bool foreign_eeeu = true;       // one with a GUID that is not the tenant's
+  double eeeu_admin_rate = 0.03;  // collections with Everyone except external users as admin
+  double app_grant_rate = 0.15;   // collections that applications have a grant of their own to
 
   WireSpec wire;
   FaultSpec faults;

@@ -115,6 +115,42 @@ void WriteGrants(std::string& out, const SimulatedTenant& tenant, const std::str
   }
 }
 
+// What holds for a whole site collection beside the scopes in it (permissions.md 0.2, 2.1).
+void WriteSiteWide(std::string& out, const SimulatedTenant& tenant, const std::string& origin,
+                   const Object& object) {
+  const auto open = [&](JsonOut& json) {
+    json.Open('{').Field("site_url", origin + object.web->path).Field("object_type", object.type);
+    json.Field("object_id", object.id).Field("object_url", object.url);
+    json.Field("inherits", false).Field("scope_object_id", object.id);
+  };
+  const auto close = [&](JsonOut& json, std::string_view role, std::string_view level,
+                         std::string_view source) {
+    json.Field("role", role).Open("levels", '[').String(level).Close(']');
+    WriteLink(json, tenant, nullptr);
+    json.Field("source", source).Close('}');
+    out += '\n';
+  };
+  for (const Principal& admin : object.web->admins) {
+    JsonOut json(out);
+    open(json);
+    WritePrincipal(json, tenant, object, Entry{admin, {Level::kFullControl}, false}, Acl());
+    close(json, "owner", "Site collection administrator", "rest");
+  }
+  for (const AppGrant& app : object.web->apps) {
+    JsonOut json(out);
+    open(json);
+    const std::string login = AppLogin(tenant, app);
+    json.Field("grant_id", Base64Url(login)).Field("principal_type", "application");
+    json.Field("principal_id", app.app_id).Field("principal_name", app.name);
+    json.Field("principal_login", login).Field("principal_email", "");
+    close(json,
+          app.role == "read"          ? "read"
+          : app.role == "fullcontrol" ? "owner"
+                                      : "write",
+          app.role, "graph");
+  }
+}
+
 void WriteObject(std::string& out, const std::string& origin, const Object& object,
                  std::string_view state) {
   JsonOut json(out);
@@ -276,6 +312,9 @@ LineStream TruePermissions(const SimulatedTenant& tenant, std::string origin) {
       tenant, origin, false,
       [&tenant, origin](std::string& out, const Object& object, const Walk::AclOf& acl) {
         WriteGrants(out, tenant, origin, object, acl());
+        if (object.type == "site" && object.web->parent < 0) {
+          WriteSiteWide(out, tenant, origin, object);
+        }
       });
 }
 
@@ -294,7 +333,13 @@ LineStream TrueGroups(const SimulatedTenant& tenant) {
     const auto all = tenant.directory().TransitiveMembers(next);
     JsonOut json(out);
     json.Open('{').Field("id", group.id).Field("name", group.name).Field("m365", group.m365);
-    json.Field("hidden", group.hidden).Field("deleted", group.deleted).Open("users", '[');
+    json.Field("hidden", group.hidden).Field("deleted", group.deleted);
+    json.Field("purged", group.purged).Field("role", group.role).Field("dynamic", group.dynamic);
+    const auto direct = tenant.directory().Members(next);
+    json.Open("members", '[');
+    for (auto user : direct.users) json.String(tenant.directory().UserAt(user).id);
+    for (auto child : direct.groups) json.String(groups[child].id);
+    json.Close(']').Open("users", '[');
     for (auto user : all.users) json.String(tenant.directory().UserAt(user).id);
     json.Close(']').Open("groups", '[');
     for (auto child : all.groups) json.String(groups[child].id);
@@ -322,6 +367,7 @@ Floor FloorOf(const SimulatedTenant& tenant) {
     if (web.parent < 0 && web.state != SiteState::kDeleted) ++listed;
     if (web.state != SiteState::kOpen) continue;
     ++floor.webs;
+    if (web.parent < 0) floor.app_reads += 1 + web.apps.size();
     note_acl(web.acl);
     for (const Principal& admin : web.admins) note(admin);
     for (const SiteGroup& group : web.groups) {
@@ -345,12 +391,13 @@ Floor FloorOf(const SimulatedTenant& tenant) {
   }
   floor.site_pages = (listed + 199) / 200;
   floor.web_batches = Batches(floor.webs);
-  floor.permission_batches = Batches(floor.unique_items);
+  floor.app_batches = Batches(floor.app_reads);
+  floor.permission_batches = Batches(floor.unique_items + floor.app_reads);
   floor.groups = groups.size() + owner_groups.size();
   floor.group_batches = Batches(floor.groups);
   floor.drive_batches = Batches(floor.drives);
-  floor.quiet_requests =
-      floor.site_pages + floor.web_batches + floor.drive_batches + floor.group_batches;
+  floor.quiet_requests = floor.site_pages + floor.web_batches + floor.drive_batches +
+                         floor.group_batches + floor.app_batches;
   floor.requests = floor.site_pages + floor.web_batches + floor.delta_pages +
                    floor.permission_batches + floor.group_batches;
   return floor;

@@ -1,7 +1,7 @@
 // Keys, patterns and tags as they are typed after a verb of `cache`.
 //
-//   sharepoint_audit:group_members:1:4711   a key in full, its id already escaped
-//   group_members:1:4711                    the same without the prefix
+//   sharepoint_audit:group_members:2:4711   a key in full, its id already escaped
+//   group_members:2:4711                    the same without the prefix
 //   group_members:4711                      a known kind and the id as it is
 //   4711                                    an id of the kind "unnamed", whatever is in it
 //

@@ -94,7 +94,7 @@ struct KnownKey {
   std::string_view kind, parts, id, text;
 };
 constexpr KnownKey kKnownKeys[] = {
-    {"group_members", "", "4711", "sharepoint_audit:group_members:1:4711"},
+    {"group_members", "", "4711", "sharepoint_audit:group_members:2:4711"},
     {"site", "", "https://a.example/sites/x",
      "sharepoint_audit:site:1:https%3A//a.example/sites/x"},
     {"unnamed", "", "", "sharepoint_audit:unnamed:1:"},

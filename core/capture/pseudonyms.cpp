@@ -30,7 +30,8 @@ constexpr std::array kPlainKeys = {"@odata.type"sv,   "@microsoft.graph.sharedCh
                                    "request-id"sv,    "client-request-id"sv,
                                    "scope"sv,         "state"sv,
                                    "template"sv,      "type"sv,
-                                   "userType"sv};
+                                   "userType"sv,      "externalUserState"sv,
+                                   "groupTypes"sv,    "visibility"sv};
 constexpr std::array kIdKeys = {
     "id"sv,          "Id"sv,       "ID"sv,         "siteId"sv,           "webId"sv,
     "listId"sv,      "driveId"sv,  "listItemId"sv, "listItemUniqueId"sv, "tenantId"sv,
@@ -267,7 +268,7 @@ std::string Pseudonyms::Query(std::string_view query) const {
     const std::string_view pair = query.substr(begin, end - begin);
     const auto equals = std::min(pair.find('='), pair.size());
     const std::string name = AsciiLower(UrlDecode(pair.substr(0, equals)));
-    const bool ours = name == "$select" || name == "$expand" || name == "$top";
+    const bool ours = name == "$select" || name == "$expand" || name == "$top" || name == "$filter";
     out += pair.substr(0, equals);
     out += ours ? std::string(pair.substr(equals)) : Words(pair.substr(equals), manner);
     if (end < query.size()) out += '&';
@@ -276,20 +277,23 @@ std::string Pseudonyms::Query(std::string_view query) const {
   return out;
 }
 
-// Below Graph's base: names occur where a site is named by its address, and in the ids of sites.
+// Below Graph's base: names occur where a site is named by its address, in the ids of sites, in
+// those of users, and where the id of a permission spells a login.
 std::string Pseudonyms::GraphPath(std::string_view path) const {
   const auto address = path.find(":/");
   const std::string_view steps = path.substr(0, address);
   std::string out;
-  bool site = false;
+  bool site = false, permission = false, user = false;
   for (std::size_t begin = 0; begin <= steps.size();) {
     const auto end = std::min(steps.find('/', begin), steps.size());
     const std::string_view step = steps.substr(begin, end - begin);
-    const bool named =
-        step.find_first_of(",@") != step.npos || (site && step.find('.') != step.npos);
-    out += named ? Id(step) : std::string(step);
+    const bool named = step.find_first_of(",@") != step.npos ||
+                       (site && step.find('.') != step.npos) || permission;
+    out += user ? UrlEncode(Id(UrlDecode(step))) : named ? Id(step) : std::string(step);
     if (end < steps.size()) out += '/';
     site = step == "sites";
+    permission = step == "permissions";
+    user = step == "users";
     begin = end + 1;
   }
   if (address != path.npos) out += ":" + Path(path.substr(address + 1), /*encoded=*/true);

@@ -114,6 +114,12 @@ struct ScopeTarget {
   bool is_container = false;       // the library or list itself
 };
 
+// One whom a grant, a link or a site group names.
+struct NamedPrincipal {
+  NamedPrincipal() = default;
+  std::string id, login, name, email;  // id or login may be empty, not both
+};
+
 struct GroupUse {  // One occurrence of a group in a scope.
   GroupUse() = default;
   GroupRef group;
@@ -242,10 +248,22 @@ class AuditStore {
   virtual Status PutScope(Oid owner, std::span<const Grant> grants) = 0;
   // A web or list that inherits (REST HasUniqueRoleAssignments false): its objects use `parent`'s.
   virtual Status PutInherits(Oid object) = 0;
-  // `link_id`: of a site group that stands for a sharing link. Where its members have changed, the
-  // permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
+  // What holds for a whole site collection beside any permission set: its administrators ("rest"),
+  // applications with a grant of their own ("graph"). `site` is its topmost one. Each source is put
+  // for itself; one that could not be read is not put, and what was known of it stays.
+  virtual Status PutSiteScope(Oid site, const std::string& source,
+                              std::span<const Grant> grants) = 0;
+  // A list that shows or lets people change only what they made: what its grants allow is an upper
+  // bound (permissions.md 3.4). 0: not told.
+  virtual Status PutListSecurity(Oid list, std::int64_t read, std::int64_t write) = 0;
+  // The direct members. Where those of a site group that stands for a sharing link have changed,
+  // the permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
   virtual Status PutMembers(const GroupRef& group, std::span<const Member> members,
-                            const std::string& link_id = "") = 0;
+                            const GroupFacts& facts = GroupFacts()) = 0;
+  virtual Status PutPrincipal(const Principal& principal) = 0;
+  // Calls `use` for everybody whom the grants, links and site groups of this run name and whom no
+  // member list of the directory has told about: by directory id, else by login.
+  virtual Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) = 0;
   // All site groups of a collection were put: what this run did not see is gone, links included.
   virtual Status SettleSiteGroups(const std::string& site_id) = 0;
   // Calls `use` for every occurrence of an expandable group in the grants of this run, in a stable

@@ -11,11 +11,13 @@ namespace {
 auto Tied(const Grant& g) {
   return std::tie(g.grant_id, g.principal_type, g.principal_id, g.principal_login, g.role,
                   g.principal_name, g.principal_email, g.levels, g.link_scope, g.link_type,
-                  g.link_expires_at, g.link_has_password, g.link_people, g.link_invited, g.source);
+                  g.link_expires_at, g.link_has_password, g.link_people, g.link_invited, g.source,
+                  g.claim, g.rights, g.custom_level, g.link_blocks_download);
 }
 
 auto Tied(const Member& m) {
-  return std::tie(m.id, m.kind, m.login, m.name, m.email, m.user_type, m.account_enabled);
+  return std::tie(m.id, m.kind, m.login, m.name, m.email, m.user_type, m.account_enabled,
+                  m.external_state, m.external_since, m.claim);
 }
 
 // Every value is written with its length, so that no two different sets read the same.
@@ -33,6 +35,9 @@ class Hasher {
   }
   void Add(const std::optional<bool>& flag) {
     Add(std::string_view(!flag ? "" : *flag ? "1" : "0"));
+  }
+  void Add(const std::optional<std::uint64_t>& number) {
+    Add(number ? std::to_string(*number) : std::string());
   }
   void Add(PrincipalType type) { Add(Name(type)); }
   void Add(Role role) { Add(Name(role)); }

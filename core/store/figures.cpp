@@ -88,6 +88,10 @@ Result<TenantFigures> SqliteStore::Figures(RunNo run) {
   }
   sqlite::Statement groups(*db_, kGroups);
   if (groups.Bind(run).Step()) f.groups = groups.Int(0);
+  sqlite::Statement apps(*db_, R"sql(
+    SELECT count(*) FROM site_scope s JOIN acl_grant g ON g.acl = s.acl
+    WHERE s.source = 'graph' AND s.from_run <= ?1 AND (s.to_run IS NULL OR s.to_run > ?1))sql");
+  if (apps.Bind(run).Step()) f.app_grants = apps.Int(0);
   f.database_bytes = db_->Number(
       "SELECT page_count * page_size FROM pragma_page_count(), "
       "pragma_page_size()");

@@ -24,7 +24,10 @@ constexpr char kGrants[] = R"sql(
     SELECT s.acl, count(*) AS times FROM scope s
     JOIN object o ON o.oid = s.oid AND o.scope = o.oid
       AND o.from_run <= ?1 AND (o.to_run IS NULL OR o.to_run > ?1)
-    WHERE s.from_run <= ?1 AND (s.to_run IS NULL OR s.to_run > ?1) GROUP BY s.acl),
+    WHERE s.from_run <= ?1 AND (s.to_run IS NULL OR s.to_run > ?1) GROUP BY s.acl
+    UNION ALL
+    SELECT acl, count(*) FROM site_scope
+    WHERE from_run <= ?1 AND (to_run IS NULL OR to_run > ?1) GROUP BY acl),
   guest(id) AS (
     SELECT principal_id FROM acl_grant WHERE principal_type = 'guest' AND principal_id <> ''
     UNION SELECT id FROM member WHERE user_type = 'guest' AND id <> '')
@@ -131,6 +134,7 @@ Result<std::int64_t> SqliteStore::OldestRead() {
     SELECT coalesce(unixepoch(started_at), 0) FROM run WHERE number = (
       SELECT min(read_run) FROM (
         SELECT min(s.read_run) AS read_run FROM scope s WHERE s.to_run IS NULL
+        UNION ALL SELECT min(read_run) FROM site_scope WHERE to_run IS NULL
         UNION ALL SELECT min(read_run) FROM group_info WHERE to_run IS NULL)))sql");
   const std::int64_t oldest = row.Step() ? row.Int(0) : 0;
   if (auto read = db_->Check("looking for the oldest permissions"); !read) {

@@ -165,6 +165,15 @@ void SqliteStore::CloseScope(Oid oid) {
   db_->Get("UPDATE scope SET to_run = ?2 WHERE oid = ?1 AND to_run IS NULL").Bind(oid, run_).Run();
 }
 
+void SqliteStore::CloseSiteScope(Oid oid) {
+  db_->Get("DELETE FROM site_scope WHERE oid = ? AND from_run = ? AND to_run IS NULL")
+      .Bind(oid, run_)
+      .Run();
+  db_->Get("UPDATE site_scope SET to_run = ?2 WHERE oid = ?1 AND to_run IS NULL")
+      .Bind(oid, run_)
+      .Run();
+}
+
 void SqliteStore::CloseObject(Oid oid) {
   CloseScope(oid);
   db_->Get("DELETE FROM object WHERE oid = ? AND from_run = ? AND to_run IS NULL")
@@ -209,6 +218,7 @@ void SqliteStore::CloseUnseenContainers() {
            "(SELECT oid FROM entity WHERE container = ?1)")
         .Bind(oid, run_)
         .Run();
+    CloseSiteScope(oid);
     CloseObject(oid);
   }
 }

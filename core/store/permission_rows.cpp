@@ -27,6 +27,11 @@ std::optional<std::string_view> OrNull(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
 }
 
+// Rights are 63 bits (permissions.md 3.3).
+std::optional<std::int64_t> Number(const std::optional<std::uint64_t>& rights) {
+  return rights ? std::optional(static_cast<std::int64_t>(*rights)) : std::nullopt;
+}
+
 std::optional<std::int64_t> Find(sqlite::Statement& statement, const std::string& hash) {
   std::optional<std::int64_t> id;
   if (statement.Bind(sqlite::Blob{hash}).Step()) id = statement.Int(0);
@@ -40,8 +45,9 @@ std::int64_t AclOf(sqlite::Database& db, std::span<const Grant> given) {
   if (const auto known = Find(db.Get("SELECT id FROM acl WHERE hash = ?"), hash)) return *known;
   db.Get("INSERT INTO acl(hash) VALUES (?)").Bind(sqlite::Blob{hash}).Run();
   const std::int64_t acl = db.LastInsertId();
-  auto& insert =
-      db.Get("INSERT INTO acl_grant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto& insert = db.Get(
+      "INSERT INTO acl_grant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?)");
   int ord = 0;
   for (const Grant& g : grants) {
     const std::string levels = JsonList(g.levels), people = JsonList(g.link_people);
@@ -50,7 +56,8 @@ std::int64_t AclOf(sqlite::Database& db, std::span<const Grant> given) {
         .Bind(acl, ord++, g.grant_id, Name(g.principal_type), g.principal_id, g.principal_name,
               g.principal_login, g.principal_email, Name(g.role), levels, OrNull(g.link_scope),
               OrNull(g.link_type), OrNull(g.link_expires_at), g.link_has_password, people, g.source,
-              invited)
+              invited, OrNull(g.claim), Number(g.rights), g.custom_level, g.link_blocks_download,
+              nullptr)
         .Run();
   }
   return acl;
@@ -64,12 +71,13 @@ std::int64_t MemberSetOf(sqlite::Database& db, std::span<const Member> given) {
   }
   db.Get("INSERT INTO member_set(hash) VALUES (?)").Bind(sqlite::Blob{hash}).Run();
   const std::int64_t set = db.LastInsertId();
-  auto& insert = db.Get("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto& insert = db.Get("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   int ord = 0;
   for (const Member& m : members) {
     insert
         .Bind(set, ord++, m.id, m.kind, m.name, m.login, m.email, OrNull(m.user_type),
-              m.account_enabled)
+              m.account_enabled, OrNull(m.external_state), OrNull(m.external_since),
+              OrNull(m.claim))
         .Run();
   }
   return set;
@@ -127,29 +135,69 @@ void SqliteStore::MakeDue(std::string_view link_id) {
       .Run();
 }
 
+Status SqliteStore::PutSiteScope(Oid site, const std::string& source,
+                                 std::span<const Grant> grants) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  const std::int64_t acl = AclOf(*db_, grants);
+  const auto refreshed = db_->Get(
+                                "UPDATE site_scope SET read_run = ?3 "
+                                "WHERE oid = ?1 AND source = ?2 AND to_run IS NULL AND acl = ?4")
+                             .Bind(site, source, run_, acl)
+                             .Run();
+  if (refreshed == 0) {
+    db_->Get("DELETE FROM site_scope WHERE oid = ? AND source = ? AND from_run = ?")
+        .Bind(site, source, run_)
+        .Run();
+    db_->Get("UPDATE site_scope SET to_run = ?3 WHERE oid = ?1 AND source = ?2 AND to_run IS NULL")
+        .Bind(site, source, run_)
+        .Run();
+    db_->Get(
+           "INSERT INTO site_scope(oid, source, from_run, acl, read_run) "
+           "VALUES (?1, ?2, ?3, ?4, ?3)")
+        .Bind(site, source, run_, acl)
+        .Run();
+  }
+  return EndWrite("storing what holds for a site collection");
+}
+
+Status SqliteStore::PutListSecurity(Oid list, std::int64_t read, std::int64_t write) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  db_->Get("UPDATE container SET read_security = ?2, write_security = ?3 WHERE oid = ?1")
+      .Bind(list, read, write)
+      .Run();
+  return EndWrite("storing the settings of a list");
+}
+
 Status SqliteStore::PutMembers(const GroupRef& group, std::span<const Member> members,
-                               const std::string& link_id) {
+                               const GroupFacts& facts) {
   if (auto begun = StartWrite(); !begun) return begun;
   constexpr std::string_view kKinds[] = {"group", "group_owners", "site_group"};
   const std::string key = group.Key();
   const std::int64_t set = MemberSetOf(*db_, members);
-  const auto refreshed = db_->Get(
-                                "UPDATE group_info SET read_run = ?2, link_id = ?4 "
-                                "WHERE key = ?1 AND to_run IS NULL AND member_set = ?3")
-                             .Bind(key, run_, set, OrNull(link_id))
-                             .Run();
+  auto& now = db_->Get("SELECT member_set FROM group_info WHERE key = ? AND to_run IS NULL");
+  const bool same = now.Bind(key).Step() && now.Int(0) == set;
+  now.Reset();
+  const auto refreshed =
+      db_->Get(
+             "UPDATE group_info SET read_run = ?2 WHERE key = ?1 AND to_run IS NULL "
+             "AND member_set = ?3 AND link_id IS ?4 AND name IS ?5 AND associated IS ?6 "
+             "AND members_edit IS ?7 AND auto_accept IS ?8")
+          .Bind(key, run_, set, OrNull(facts.link_id), OrNull(facts.name), OrNull(facts.associated),
+                facts.members_edit, facts.auto_accept)
+          .Run();
   if (refreshed == 0) {
-    MakeDue(link_id);
+    if (!same) MakeDue(facts.link_id);
     db_->Get("DELETE FROM group_info WHERE key = ? AND from_run = ?").Bind(key, run_).Run();
     db_->Get("UPDATE group_info SET to_run = ?2 WHERE key = ?1 AND to_run IS NULL")
         .Bind(key, run_)
         .Run();
     db_->Get(
            "INSERT INTO group_info(key, from_run, kind, id, site_id, member_set, read_run, "
-           "link_id) "
-           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2, ?7)")
+           "link_id, name, associated, members_edit, auto_accept) "
+           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?2, ?7, ?8, ?9, ?10, ?11)")
         .Bind(key, run_, kKinds[static_cast<int>(group.kind)], group.id, OrNull(group.site_id), set,
-              OrNull(link_id))
+              OrNull(facts.link_id), OrNull(facts.name), OrNull(facts.associated),
+              facts.members_edit, facts.auto_accept)
         .Run();
   }
   return EndWrite(fmt::format("storing the members of {}", key));
@@ -184,10 +232,11 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
              WHEN 4 THEN o.container
              ELSE (SELECT l.container FROM object l WHERE l.oid = o.container AND l.to_run IS NULL)
            END
-    FROM scope s JOIN object o ON o.oid = s.oid AND o.to_run IS NULL
+    FROM (SELECT oid, acl FROM scope WHERE to_run IS NULL
+          UNION ALL SELECT oid, acl FROM site_scope WHERE to_run IS NULL) s
+    JOIN object o ON o.oid = s.oid AND o.to_run IS NULL
     JOIN acl_grant g ON g.acl = s.acl
-    WHERE s.to_run IS NULL AND g.principal_id <> '' AND g.role <> 'none'
-      AND g.principal_type IN ('group', 'site_group')
+    WHERE g.principal_id <> '' AND g.role <> 'none' AND g.principal_type IN ('group', 'site_group')
     ORDER BY s.oid, g.ord)sql");
   auto& top = db_->Get(R"sql(
     WITH RECURSIVE up(oid, parent) AS (

@@ -121,7 +121,8 @@ class Merge {
         scope_(Columns(db, "scope", {"oid", "from_run", "to_run", "acl", "read_run"})),
         group_(Columns(db, "group_info", {"key", "from_run", "to_run", "member_set", "read_run"})),
         gap_(Columns(db, "gap", {"seq", "run", "oid"})),
-        finding_(Columns(db, "finding", {"run", "oid"})) {}
+        finding_(Columns(db, "finding", {"run", "oid"})),
+        principal_(Columns(db, "principal", {"id", "from_run", "to_run", "read_run"})) {}
 
   void Take(std::size_t number, const Source& source);
   void Apply(RunNo run);
@@ -139,7 +140,9 @@ class Merge {
                  const std::vector<std::string>& columns);
   void BringObjects(RunNo run);
   void BringScopes(RunNo run);
+  void BringSiteScopes(RunNo run);
   void BringGroups(RunNo run);
+  void BringPrincipals(RunNo run);
   void BringLedger(RunNo run);
   // Makes what holds in `table` equal to temp.now_TABLE: the rest ends, what differs begins anew.
   // `known`: of a partial merge, what it may end.
@@ -148,7 +151,8 @@ class Merge {
 
   sqlite::Database& db_;
   bool partial_;
-  std::vector<std::string> object_, container_, grant_, member_, scope_, group_, gap_, finding_;
+  std::vector<std::string> object_, container_, grant_, member_, scope_, group_, gap_, finding_,
+      principal_;
   std::vector<std::string> tables_;
 };
 
@@ -186,9 +190,19 @@ void Merge::Take(std::size_t number, const Source& source) {
   Copy(number, "m_scope",
        fmt::format("oid, acl, read_run >= {} AS fresh{} FROM src.scope WHERE {}", run, Then(scope_),
                    held));
-  Copy(number, "m_acl", "id, hash FROM src.acl WHERE id " + ours("acl", "m_scope"));
+  Copy(number, "m_site_scope",
+       fmt::format("oid, source, acl, read_run >= {} AS fresh FROM src.site_scope WHERE {}", run,
+                   held));
+  const std::string acls = fmt::format(
+      "IN (SELECT acl FROM temp.m_scope WHERE src = {0} "
+      "UNION SELECT acl FROM temp.m_site_scope WHERE src = {0})",
+      number);
+  Copy(number, "m_acl", "id, hash FROM src.acl WHERE id " + acls);
   Copy(number, "m_acl_grant",
-       fmt::format("acl{} FROM src.acl_grant WHERE acl {}", Then(grant_), ours("acl", "m_scope")));
+       fmt::format("acl{} FROM src.acl_grant WHERE acl {}", Then(grant_), acls));
+  Copy(number, "m_principal",
+       fmt::format("id, read_run >= {} AS fresh{} FROM src.principal WHERE {}", run,
+                   Then(principal_), held));
   Copy(number, "m_group",
        fmt::format("key, member_set, read_run >= {} AS fresh{} FROM src.group_info WHERE {}", run,
                    Then(group_), held));
@@ -217,7 +231,9 @@ void Merge::Apply(RunNo run) {
   BringSets("member_set", "member", member_);
   BringObjects(run);
   BringScopes(run);
+  BringSiteScopes(run);
   BringGroups(run);
+  BringPrincipals(run);
   BringLedger(run);
 }
 
@@ -337,6 +353,43 @@ void Merge::BringScopes(RunNo run) {
   std::vector<std::string> columns = scope_;
   columns.emplace_back("acl");
   Replace("scope", "oid", "now_object", columns, run);
+}
+
+// By site and source: what one could not tell may stand beside what the other did.
+void Merge::BringSiteScopes(RunNo run) {
+  tables_.emplace_back("now_site_scope");
+  db_.Exec(R"sql(
+    CREATE TEMP TABLE now_site_scope(oid, source, acl, fresh, PRIMARY KEY(oid, source)) WITHOUT ROWID;
+    INSERT OR IGNORE INTO temp.now_site_scope(oid, source, acl, fresh)
+      SELECT e.target, s.source, a.id, s.fresh FROM m_site_scope s
+      JOIN m_entity e ON e.src = s.src AND e.oid = s.oid
+      JOIN m_acl m ON m.src = s.src AND m.id = s.acl JOIN main.acl a ON a.hash = m.hash
+      WHERE e.target IS NOT NULL;)sql");
+  db_.Exec(fmt::format(
+      "UPDATE main.site_scope SET to_run = {} WHERE to_run IS NULL AND (oid, source, acl) NOT IN "
+      "(SELECT oid, source, acl FROM temp.now_site_scope){}",
+      run, partial_ ? " AND oid IN (SELECT oid FROM temp.now_object)" : ""));
+  db_.Exec(fmt::format(R"sql(
+    INSERT INTO main.site_scope(oid, source, from_run, acl, read_run)
+      SELECT n.oid, n.source, {0}, n.acl, 0 FROM temp.now_site_scope n WHERE NOT EXISTS (
+        SELECT 1 FROM main.site_scope o
+        WHERE o.oid = n.oid AND o.source = n.source AND o.to_run IS NULL);
+    UPDATE main.site_scope SET read_run = {0} WHERE to_run IS NULL AND (oid, source) IN
+      (SELECT oid, source FROM temp.now_site_scope WHERE fresh);)sql",
+                       run));
+}
+
+// What the shard that began last was told of somebody.
+void Merge::BringPrincipals(RunNo run) {
+  tables_.emplace_back("now_principal");
+  db_.Exec(
+      fmt::format("CREATE TEMP TABLE now_principal(id TEXT PRIMARY KEY, fresh{}) WITHOUT ROWID",
+                  Then(principal_)));
+  db_.Exec(fmt::format(
+      "INSERT OR IGNORE INTO temp.now_principal(id, fresh{0}) SELECT id, fresh{0} FROM m_principal "
+      "ORDER BY src DESC",
+      Then(principal_)));
+  Replace("principal", "id", "now_principal", principal_, run);
 }
 
 // A directory group that several shards met: the word of the shard that began last.

@@ -41,7 +41,11 @@ constexpr char kForgetVersions[] =
     ";"
     "DELETE FROM scope WHERE " SPA_UNSEEN
     ";"
+    "DELETE FROM site_scope WHERE " SPA_UNSEEN
+    ";"
     "DELETE FROM group_info WHERE " SPA_UNSEEN
+    ";"
+    "DELETE FROM principal WHERE " SPA_UNSEEN
     ";"
     // The last row of a container may still be prolonged.
     "DELETE FROM confirmed WHERE to_run < (SELECT max(number) FROM run) AND NOT EXISTS "
@@ -51,7 +55,8 @@ constexpr char kForgetVersions[] =
 // Names of objects without any version left, unless something still points at them.
 constexpr char kForgetNames[] = R"sql(
 DELETE FROM gone WHERE EXISTS (SELECT 1 FROM object o WHERE o.oid = gone.oid)
-  OR EXISTS (SELECT 1 FROM scope s WHERE s.oid = gone.oid);
+  OR EXISTS (SELECT 1 FROM scope s WHERE s.oid = gone.oid)
+  OR EXISTS (SELECT 1 FROM site_scope s WHERE s.oid = gone.oid);
 DELETE FROM gone WHERE oid IN (SELECT parent FROM object UNION SELECT scope FROM object
   UNION SELECT container FROM object UNION SELECT oid FROM gap WHERE oid IS NOT NULL
   UNION SELECT oid FROM finding WHERE oid IS NOT NULL);
@@ -61,7 +66,7 @@ DELETE FROM entity WHERE oid IN (SELECT oid FROM gone);
 )sql";
 
 constexpr char kForgetSets[] = R"sql(
-DELETE FROM acl WHERE id NOT IN (SELECT acl FROM scope);
+DELETE FROM acl WHERE id NOT IN (SELECT acl FROM scope UNION SELECT acl FROM site_scope);
 DELETE FROM acl_grant WHERE acl NOT IN (SELECT id FROM acl);
 DELETE FROM member_set WHERE id NOT IN (SELECT member_set FROM group_info);
 DELETE FROM member WHERE member_set NOT IN (SELECT id FROM member_set);

@@ -8,19 +8,21 @@
 namespace spa {
 namespace {
 
-// A use is a grant in a scope, or a place in a site group.
+// A use is a grant in a scope, or a place in another group.
 constexpr char kGroups[] = R"sql(
   SELECT id, owners, sum(uses) AS uses FROM (
     SELECT g.principal_id AS id, g.principal_login LIKE '%\_o' ESCAPE '\' AS owners,
            count(*) AS uses
-    FROM scope s JOIN acl_grant g ON g.acl = s.acl
+    FROM (SELECT acl, from_run, to_run FROM scope
+          UNION ALL SELECT acl, from_run, to_run FROM site_scope) s
+    JOIN acl_grant g ON g.acl = s.acl
     WHERE s.from_run <= ?1 AND (s.to_run IS NULL OR s.to_run > ?1) AND g.principal_id <> ''
       AND g.principal_type = 'group' AND g.role <> 'none'
     GROUP BY 1, 2
     UNION ALL
     SELECT m.id, m.kind = 'group_owners', count(*)
     FROM group_info i JOIN member m ON m.member_set = i.member_set
-    WHERE i.from_run <= ?1 AND (i.to_run IS NULL OR i.to_run > ?1) AND i.kind = 'site_group'
+    WHERE i.from_run <= ?1 AND (i.to_run IS NULL OR i.to_run > ?1)
       AND m.kind IN ('group', 'group_owners') AND m.id <> ''
     GROUP BY 1, 2)
   GROUP BY id, owners ORDER BY uses DESC, id, owners LIMIT ?2)sql";

@@ -244,7 +244,109 @@ CREATE VIEW v_runs AS
   FROM run WHERE status <> 'deleted' ORDER BY number;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4};
+// site_scope: what holds for a whole site collection, by its topmost site: administrators (source
+// rest) and applications with a grant of their own (source graph). principal: what the directory
+// knows of one who is named. A member list holds direct members; each group in it has a list of its
+// own.
+constexpr char kVersion5[] = R"sql(
+CREATE TABLE site_scope(
+  oid INTEGER NOT NULL, source TEXT NOT NULL, from_run INTEGER NOT NULL, to_run INTEGER,
+  acl INTEGER NOT NULL, read_run INTEGER NOT NULL,
+  PRIMARY KEY(oid, source, from_run)) WITHOUT ROWID;
+CREATE TABLE principal(
+  id TEXT NOT NULL, from_run INTEGER NOT NULL, to_run INTEGER, kind TEXT NOT NULL,
+  state TEXT NOT NULL, name TEXT NOT NULL, login TEXT NOT NULL, email TEXT NOT NULL,
+  user_type TEXT, account_enabled INTEGER, external_state TEXT, external_since TEXT,
+  deleted_at TEXT, group_types TEXT NOT NULL, visibility TEXT, read_run INTEGER NOT NULL,
+  PRIMARY KEY(id, from_run)) WITHOUT ROWID;
+ALTER TABLE acl_grant ADD COLUMN claim TEXT;
+ALTER TABLE acl_grant ADD COLUMN rights INTEGER;
+ALTER TABLE acl_grant ADD COLUMN custom_level INTEGER;
+ALTER TABLE acl_grant ADD COLUMN link_blocks_download INTEGER;
+ALTER TABLE acl_grant ADD COLUMN link_groups TEXT;
+ALTER TABLE member ADD COLUMN external_state TEXT;
+ALTER TABLE member ADD COLUMN external_since TEXT;
+ALTER TABLE member ADD COLUMN claim TEXT;
+ALTER TABLE group_info ADD COLUMN name TEXT;
+ALTER TABLE group_info ADD COLUMN associated TEXT;
+ALTER TABLE group_info ADD COLUMN members_edit INTEGER;
+ALTER TABLE group_info ADD COLUMN auto_accept INTEGER;
+ALTER TABLE container ADD COLUMN read_security INTEGER;
+ALTER TABLE container ADD COLUMN write_security INTEGER;
+DROP VIEW v_access;
+DROP VIEW v_permissions;
+CREATE VIEW v_permissions AS
+  SELECT o.site_url, o.object_type, o.object_id, o.object_url, o.inherits, o.scope_object_id,
+         g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login,
+         g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at,
+         g.link_has_password, g.link_people, g.source, g.link_invited, o.oid, g.claim, g.rights,
+         g.custom_level, g.link_blocks_download
+  FROM latest_scope s
+  JOIN v_objects o ON o.oid = s.oid AND o.scope_oid = s.oid
+  JOIN acl_grant g ON g.acl = s.acl AND g.role <> 'none'
+  UNION ALL
+  SELECT o.site_url, o.object_type, o.object_id, o.object_url, 0, o.object_id,
+         g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login,
+         g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at,
+         g.link_has_password, g.link_people, g.source, g.link_invited, o.oid, g.claim, g.rights,
+         g.custom_level, g.link_blocks_download
+  FROM latest_run r CROSS JOIN site_scope s
+  JOIN v_objects o ON o.oid = s.oid
+  JOIN acl_grant g ON g.acl = s.acl AND g.role <> 'none'
+  WHERE s.from_run <= r.run AND (s.to_run IS NULL OR s.to_run > r.run);
+-- Who reaches a scope: people named, people in named groups through all nesting, and audiences that
+-- have no list.
+CREATE VIEW v_access AS
+  WITH RECURSIVE granted AS (
+    SELECT p.*, CASE
+      WHEN p.principal_type = 'site_group' THEN 'site_group'
+      WHEN p.principal_type = 'group' AND p.principal_login LIKE '%\_o' ESCAPE '\'
+        THEN 'group_owners'
+      WHEN p.principal_type = 'group' THEN 'group' END AS group_kind
+    FROM v_permissions p),
+  info AS MATERIALIZED (
+    SELECT gi.key, gi.kind, gi.id, gi.site_id, gi.member_set
+    FROM latest_run r CROSS JOIN group_info gi
+    WHERE gi.from_run <= r.run AND (gi.to_run IS NULL OR gi.to_run > r.run)),
+  inside(root, key) AS (
+    SELECT key, key FROM info
+    UNION
+    SELECT i.root, m.kind || ':' || m.id
+    FROM inside i JOIN info g ON g.key = i.key JOIN member m ON m.member_set = g.member_set
+    WHERE m.kind IN ('group', 'group_owners') AND m.id <> ''),
+  members AS (
+    SELECT DISTINCT top.kind, top.id, top.site_id, m.id AS user_id, m.login, m.user_type
+    FROM inside i JOIN info top ON top.key = i.root JOIN info g ON g.key = i.key
+    JOIN member m ON m.member_set = g.member_set
+    WHERE m.kind IN ('user', 'guest'))
+  SELECT object_type, object_id, object_url, 'person' AS audience, principal_id AS user_id,
+         principal_login AS user_principal_name,
+         CASE principal_type WHEN 'guest' THEN 'guest' ELSE 'member' END AS user_type,
+         role, 0 AS needs_link, 'direct' AS via
+  FROM granted WHERE principal_type IN ('user', 'guest')
+  UNION ALL
+  SELECT g.object_type, g.object_id, g.object_url, 'person', m.user_id, m.login, m.user_type,
+         g.role, 0, g.principal_name
+  FROM granted g JOIN members m ON m.kind = g.group_kind AND m.id = g.principal_id
+    AND (g.group_kind <> 'site_group' OR m.site_id = (
+      WITH RECURSIVE web(oid, parent) AS (
+        SELECT s.oid, s.parent FROM latest_object s WHERE s.type = 0 AND s.url = g.site_url
+        UNION ALL
+        SELECT s.oid, s.parent FROM web JOIN latest_object s ON s.oid = web.parent)
+      SELECT e.graph_id FROM web JOIN entity e ON e.oid = web.oid WHERE web.parent = 0))
+  UNION ALL
+  SELECT object_type, object_id, object_url, 'person', j.value, NULL, NULL, role, 1, 'link'
+  FROM granted, json_each(link_people) j WHERE principal_type = 'link' AND link_scope = 'users'
+  UNION ALL
+  SELECT object_type, object_id, object_url,
+         CASE WHEN principal_type = 'link' AND link_scope = 'anonymous' THEN 'anyone'
+              WHEN principal_type = 'everyone' THEN 'everyone' ELSE 'organization' END,
+         NULL, NULL, NULL, role, principal_type = 'link', principal_type
+  FROM granted WHERE principal_type IN ('everyone', 'everyone_except_external')
+    OR (principal_type = 'link' AND link_scope IN ('anonymous', 'organization'));
+)sql";
+
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;

@@ -71,8 +71,12 @@ class SqliteStore final : public AuditStore {
 
   Status PutScope(Oid owner, std::span<const Grant> grants) override;
   Status PutInherits(Oid object) override;
+  Status PutSiteScope(Oid site, const std::string& source, std::span<const Grant> grants) override;
+  Status PutListSecurity(Oid list, std::int64_t read, std::int64_t write) override;
   Status PutMembers(const GroupRef& group, std::span<const Member> members,
-                    const std::string& link_id) override;
+                    const GroupFacts& facts) override;
+  Status PutPrincipal(const Principal& principal) override;
+  Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) override;
   Status SettleSiteGroups(const std::string& site_id) override;
   Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) override;
 
@@ -110,6 +114,7 @@ class SqliteStore final : public AuditStore {
   void SetScope(Oid oid, Oid scope);  // A new version where the scope differs.
   void CloseObject(Oid oid);          // With its scope.
   void CloseScope(Oid oid);
+  void CloseSiteScope(Oid oid);
   void CloseUnseenContainers();
   void ResolveContainerScopes();  // Containers that inherit point at the owner above.
 

@@ -12,7 +12,7 @@ using namespace spa;
 
 TEST_CASE("A key reads sharepoint_audit:<kind>:<schema>:<id>", "[cache][key][S1-24][S4-13]") {
   CHECK(CacheKey(CacheKind::kGroupMembers, "4711").text() ==
-        "sharepoint_audit:group_members:1:4711");
+        "sharepoint_audit:group_members:2:4711");
   CHECK(CacheKey(CacheKind::kSite, "contoso.sharepoint.com,a-b,c-d").text() ==
         "sharepoint_audit:site:1:contoso.sharepoint.com,a-b,c-d");
 }

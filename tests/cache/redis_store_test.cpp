@@ -1,5 +1,5 @@
-// RedisStore over real servers, beyond the contract that all stores share. g++ 12 evaluates an await
-// in a CHECK more than once; hence the names.
+// RedisStore over real servers, beyond the contract that all stores share. g++ 12 evaluates an
+// await in a CHECK more than once; hence the names.
 #include <set>
 
 #include "cache/redis/scripts.h"
@@ -381,7 +381,7 @@ TEST_CASE("A namespace keeps to itself", "[cache][redis][S3-115]") {
       auto got = co_await GetOne(*blue, TestKey("k"));
       CHECK(got == "blue");
     }
-    CHECK(server.Ask({"EXISTS", "sharepoint_audit:blue:group_members:1:k"}).integer == 1);
+    CHECK(server.Ask({"EXISTS", "sharepoint_audit:blue:group_members:2:k"}).integer == 1);
   });
 }
 

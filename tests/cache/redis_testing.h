@@ -17,7 +17,7 @@ namespace spa::testing {
 using namespace std::chrono_literals;
 
 inline std::string TestKey(std::string_view id) {
-  return "sharepoint_audit:group_members:1:" + std::string(id);
+  return "sharepoint_audit:group_members:2:" + std::string(id);
 }
 
 inline StorePut MakePut(std::string key, std::string payload,

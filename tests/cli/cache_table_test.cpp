@@ -93,10 +93,10 @@ TEST_CASE("Numbers and durations that are none are bad usage", "[cli][cache]") {
 }
 
 TEST_CASE("A key may be typed in full or short", "[cli][cache][key]") {
-  const std::string whole = "sharepoint_audit:group_members:1:4711";
+  const std::string whole = "sharepoint_audit:group_members:2:4711";
 
   CHECK(KeyTyped(whole).text() == whole);
-  CHECK(KeyTyped("group_members:1:4711").text() == whole);
+  CHECK(KeyTyped("group_members:2:4711").text() == whole);
   CHECK(KeyTyped("group_members:4711").text() == whole);
   CHECK(KeyTyped("group_members:4711").kind() == CacheKind::kGroupMembers);
   CHECK(KeyTyped("k").text() == "sharepoint_audit:unnamed:1:k");
@@ -108,7 +108,7 @@ TEST_CASE("A pattern may leave out what a key may", "[cli][cache]") {
   CHECK(Patterns("") == Texts{"sharepoint_audit:*"});
   CHECK(Patterns("sharepoint_audit:*") == Texts{"sharepoint_audit:*"});
   CHECK(Patterns("group_members:1*") == Texts{"sharepoint_audit:group_members:*:1*"});
-  CHECK(Patterns("group_members:1:4*") == Texts{"sharepoint_audit:group_members:1:4*"});
+  CHECK(Patterns("group_members:2:4*") == Texts{"sharepoint_audit:group_members:2:4*"});
   CHECK(Patterns("token*") ==
         Texts{"sharepoint_audit:token*", "sharepoint_audit:unnamed:*:token*"});
 }

@@ -62,6 +62,7 @@ class ReferenceAudit {
     const auto web = client_.Rest(url + "/_api/web?$select=HasUniqueRoleAssignments");
     const Scope scope = web.at("HasUniqueRoleAssignments") ? Read(id, url + "/_api/web") : above;
     Write(id, scope);
+    if (!site.contains("parentReference")) WriteSiteWide(id, url);
     const auto lists =
         client_.Rest(url + "/_api/web/lists?$select=Id,BaseTemplate,HasUniqueRoleAssignments");
     std::map<std::string, bool> unique;
@@ -76,6 +77,28 @@ class ReferenceAudit {
       VisitDrive(url, drive.at("id"), list_id, unique.at(list_id), scope);
     }
     for (const auto& child : client_.All("/sites/" + id + "/sites")) Visit(child, scope);
+  }
+
+  // Administrators and applications, outside any scope.
+  void WriteSiteWide(const std::string& id, const std::string& url) {
+    Scope wide{id, {}};
+    const auto users = client_.Rest(url + "/_api/web/siteusers");
+    for (const auto& user : users.at("value")) {
+      if (!user.at("IsSiteAdmin")) continue;
+      wide.grants.push_back({Base64Url(user.at("LoginName").get<std::string>()), "owner", ""});
+    }
+    for (const auto& listed : client_.All("/sites/" + id + "/permissions")) {
+      REQUIRE_FALSE(listed.contains("roles"));
+      const std::string grant = listed.at("id");
+      const std::string role =
+          client_.Graph("/sites/" + id + "/permissions/" + grant).at("roles").at(0);
+      wide.grants.push_back({grant,
+                             role == "read"          ? role
+                             : role == "fullcontrol" ? "owner"
+                                                     : "write",
+                             ""});
+    }
+    Write(id, wide);
   }
 
   void VisitList(const std::string& url, const json& list, const Scope& web) {

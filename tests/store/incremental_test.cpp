@@ -266,12 +266,12 @@ TEST_CASE("A changed or removed link group makes the scope of its link due") {
         std::vector{target.item_id == "a" ? LinkGrant(link, "users", {"u1"}) : UserGrant("x")}));
   }
   const std::string in_group = "0af3e0a9-0000-4000-8000-000000000001";
-  Must(f.store->PutMembers(group, std::vector{member}, in_group));
+  Must(f.store->PutMembers(group, std::vector{member}, GroupFacts(in_group)));
   Must(f.store->SettleSiteGroups("site"));
   f.Finish();
 
   f.Begin();
-  Must(f.store->PutMembers(group, std::vector{member}, in_group));
+  Must(f.store->PutMembers(group, std::vector{member}, GroupFacts(in_group)));
   Must(f.store->SettleSiteGroups("site"));
   CHECK(f.Changes({}) == Strings{});
   f.Finish();
@@ -279,7 +279,7 @@ TEST_CASE("A changed or removed link group makes the scope of its link due") {
   f.Begin();
   Member another = member;
   another.id = "u2";
-  Must(f.store->PutMembers(group, std::vector{member, another}, in_group));
+  Must(f.store->PutMembers(group, std::vector{member, another}, GroupFacts(in_group)));
   Must(f.store->SettleSiteGroups("site"));
   Must(f.store->StageChanges(f.library));
   Must(f.store->FinishChanges(f.library, false, DeltaLink("delta-link", kShape)));

@@ -50,7 +50,7 @@ TEST_CASE("Redis shows what an audit stored, and no secret among keys and values
 
   const auto keys = Scanned(redis, "sharepoint_audit:*");
   REQUIRE_FALSE(keys.empty());
-  const std::string members = fmt::format("sharepoint_audit:group_members:1:{}@",
+  const std::string members = fmt::format("sharepoint_audit:group_members:2:{}@",
                                           config["auth"]["tenant_id"].get<std::string>());
   std::size_t groups = 0;
   for (const std::string& key : Scanned(redis, "*")) {

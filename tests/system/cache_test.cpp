@@ -107,7 +107,7 @@ TEST_CASE("The file of the cache is for its owner alone and holds no secret", "[
     const std::string path = tenant.File(std::string("kept/cache.db") + suffix);
     if (std::filesystem::exists(path)) bytes += ReadText(path);
   }
-  CHECK(bytes.find("sharepoint_audit:group_members:1:") != std::string::npos);
+  CHECK(bytes.find("sharepoint_audit:group_members:2:") != std::string::npos);
   CHECK(bytes.find(secret) == std::string::npos);
   CHECK(bytes.find("eyJ") == std::string::npos);  // No token.
   CHECK(bytes.find("sharepoint_audit:access_token") == std::string::npos);

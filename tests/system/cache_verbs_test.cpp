@@ -249,7 +249,7 @@ TEST_CASE("An index names entries and forgets them together",
   CHECK(shelf.Do({"index", "add", "site", "hr", "user:c"}).out == "1\n");
   CHECK(shelf.Do({"index", "add", "site", "hr", "--pattern", "group_members:*"}).out == "2\n");
   const Words listed = Lines(shelf.Do({"index", "get", "site", "hr"}).out);
-  CHECK(listed == Words{"sharepoint_audit:group_members:1:a", "sharepoint_audit:group_members:1:b",
+  CHECK(listed == Words{"sharepoint_audit:group_members:2:a", "sharepoint_audit:group_members:2:b",
                         "sharepoint_audit:user:1:c"});
   CHECK(shelf.Do({"index", "rm", "site", "hr", "user:c"}).out == "1\n");
   CHECK(Lines(shelf.Do({"keys", "--tag", "site=hr"}).out).size() == 2);
@@ -453,7 +453,7 @@ TEST_CASE("key tells under which key a thing is kept",
     return Run(words).out;
   };
 
-  CHECK(key({"group_members:4711"}) == "sharepoint_audit:group_members:1:4711\n");
+  CHECK(key({"group_members:4711"}) == "sharepoint_audit:group_members:2:4711\n");
   const std::string parts = key({"--kind", "t", "--json", R"({"b":1,"a":2})"});
   CHECK(parts == key({"--kind", "t", "--json", R"({"a":2,"b":1})"}));
   CHECK(parts != key({"--kind", "t", "--json", R"({"a":2,"b":1,"question":"q"})"}));

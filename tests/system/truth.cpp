@@ -43,7 +43,8 @@ struct Row {
   std::uint64_t levels = 0;  // Of the source too; the lowest bit says rest.
   bool rest() const { return (levels & 1) != 0; }
   bool operator<(const Row& other) const {
-    return std::tie(key[0], key[1], content) < std::tie(other.key[0], other.key[1], other.content);
+    return std::tie(key[0], key[1], content, levels) <
+           std::tie(other.key[0], other.key[1], other.content, other.levels);
   }
 };
 
