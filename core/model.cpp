@@ -32,7 +32,7 @@ std::string_view Name(CoverageState state) {
   return kNames[static_cast<int>(state)];
 }
 
-std::string_view Name(Principal::State state) {
+std::string_view Name(DirectoryObject::State state) {
   constexpr std::string_view kNames[] = {"present", "deleted", "missing", "unknown"};
   return kNames[static_cast<int>(state)];
 }

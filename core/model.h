@@ -131,8 +131,8 @@ struct Member {
 
 // What the directory knows of one who is named: by a grant, by a link, in a site group. It tells
 // apart those who are there, who were deleted, whom it does not know and whom we may not ask for.
-struct Principal {
-  Principal() = default;
+struct DirectoryObject {
+  DirectoryObject() = default;
   enum class State { kPresent, kDeleted, kMissing, kUnknown };
   std::string id;    // Directory id, lower case; the login where no id is known.
   std::string kind;  // "user", "group", "directory_role", "application"
@@ -145,7 +145,7 @@ struct Principal {
   std::vector<std::string> group_types;  // "Unified", "DynamicMembership"
   std::string visibility;                // Of a group: "Public", "Private", "HiddenMembership"
 };
-std::string_view Name(Principal::State state);  // "present", "deleted", "missing", "unknown"
+std::string_view Name(DirectoryObject::State state);  // "present", "deleted", "missing", "unknown"
 
 // What is known of a group beside its members.
 struct GroupFacts {

@@ -260,7 +260,7 @@ class AuditStore {
   // the permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
   virtual Status PutMembers(const GroupRef& group, std::span<const Member> members,
                             const GroupFacts& facts = GroupFacts()) = 0;
-  virtual Status PutPrincipal(const Principal& principal) = 0;
+  virtual Status PutPrincipal(const DirectoryObject& principal) = 0;
   // Calls `use` for everybody whom the grants, links and site groups of this run name and whom no
   // member list of the directory has told about: by directory id, else by login.
   virtual Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) = 0;

@@ -59,7 +59,7 @@ Status SqliteStore::ForEachNamed(const std::function<void(const NamedPrincipal&)
   return EndWrite("looking for the people in the permissions");
 }
 
-Status SqliteStore::PutPrincipal(const Principal& principal) {
+Status SqliteStore::PutPrincipal(const DirectoryObject& principal) {
   if (auto begun = StartWrite(); !begun) return begun;
   const std::string types = nlohmann::json(principal.group_types)
                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
