@@ -31,7 +31,8 @@ class Grammar {
         "  sharepoint-audit doctor                      check it against the tenant\n"
         "  sharepoint-audit plan                        forecast what an audit will cost\n"
         "  sharepoint-audit audit                       audit the tenant\n"
-        "  sharepoint-audit export permissions          who has which permission, as JSON lines\n\n"
+        "  sharepoint-audit export permissions          who has which permission, as JSON lines\n"
+        "  sharepoint-audit who URL                     who can reach an object, and how\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
         "authentication,\n"
         "5 unreachable or throttled, 6 coverage too low, 75 another run holds the lock, 130 "
@@ -43,6 +44,7 @@ class Grammar {
     Doctor();
     Runs();
     Export();
+    Access();
     Cache();
     Serve();
     ConfigCommands();
@@ -281,6 +283,63 @@ class Grammar {
                              "File to write; default: standard output"));
     DatabaseKeys(command);
     Common(command);
+  }
+
+  // Questions about one run, answered from the database alone.
+  void Access() {
+    CLI::App* who = Command("who", "Who can reach an object, how far and by which way");
+    CLI::App* what = Command("what", "What a person or group can reach");
+    CLI::App* why = Command("why", "Every path by which somebody reaches an object");
+    CLI::App* cut = Command("cut", "The fewest grants and memberships to remove to end it");
+    CLI::App* whatif = Command("whatif", "What taking something away would change");
+    who->footer(
+        "Examples:\n"
+        "  sharepoint-audit who https://contoso.sharepoint.com/sites/hr\n"
+        "  sharepoint-audit who \"/sites/hr/Shared Documents/Pay.xlsx\" --json");
+    what->footer(
+        "Examples:\n"
+        "  sharepoint-audit what lee@partner.example\n"
+        "  sharepoint-audit what 0d5c7a5e-1111-4c1a-9c1f-000000000001 --json");
+    why->footer("Example:\n  sharepoint-audit why lee@partner.example /sites/hr");
+    cut->footer("Example:\n  sharepoint-audit cut lee@partner.example /sites/hr");
+    whatif->footer(
+        "Examples:\n"
+        "  sharepoint-audit whatif --remove group:2a9b7c00-7777-4c1a-9c1f-000000000007\n"
+        "  sharepoint-audit whatif --remove guest-domain:partner.example\n"
+        "  sharepoint-audit whatif --remove link-class:anonymous\n"
+        "  sharepoint-audit whatif --remove user:lee@partner.example --json");
+    for (CLI::App* command : {what, why, cut}) {
+      command
+          ->add_option("PRINCIPAL", flags_.principal,
+                       "User principal name, mail address, id, or a name nobody else has")
+          ->required()
+          ->type_name("");
+    }
+    for (CLI::App* command : {who, why, cut}) {
+      command->add_option("OBJECT", flags_.object, "URL, path below the host, or id")
+          ->required()
+          ->type_name("");
+    }
+    whatif
+        ->add_option("--remove", flags_.remove,
+                     "group:NAME, user:NAME, guest-domain:DOMAIN, or "
+                     "link-class:anonymous|organization|users")
+        ->required()
+        ->type_name("WHAT");
+    for (CLI::App* command : {who, what, whatif}) {
+      command
+          ->add_option("--limit", flags_.limit,
+                       "How many lines a list has at most; counts are of all; 0: all")
+          ->type_name("N")
+          ->check(CLI::Range(0, 1'000'000'000))
+          ->capture_default_str();
+    }
+    for (CLI::App* command : {who, what, why, cut, whatif}) {
+      command->add_option("--run", flags_.run, "Run id; default: the last finished run");
+      command->add_flag("--json", flags_.json, "Print the answer as JSON");
+      DatabaseKeys(command);
+      Common(command);
+    }
   }
 
   void Cache() {

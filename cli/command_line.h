@@ -63,6 +63,10 @@ struct Flags {
   std::vector<std::string> sources;  // runs merge
   bool partial = false;
 
+  // who, what, why, cut, whatif
+  std::string principal, object, remove;
+  int limit = 100;
+
   // config, doctor, completion
   bool origin = false, defaults = false, force = false, json = false;
   std::string shell;

@@ -28,6 +28,11 @@ Result<ExitCode> CommandRunsDelete(const Invocation& invocation);
 Result<ExitCode> CommandRunsPrune(const Invocation& invocation);
 Result<ExitCode> CommandRunsMerge(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
+Result<ExitCode> CommandWho(const Invocation& invocation);
+Result<ExitCode> CommandWhat(const Invocation& invocation);
+Result<ExitCode> CommandWhy(const Invocation& invocation);
+Result<ExitCode> CommandCut(const Invocation& invocation);
+Result<ExitCode> CommandWhatIf(const Invocation& invocation);
 Result<ExitCode> CommandCache(const Invocation& invocation);  // Every `cache …`: cli/cache/verbs.h
 Result<ExitCode> CommandServe(const Invocation& invocation);
 Result<ExitCode> CommandConfigInit(const Invocation& invocation);

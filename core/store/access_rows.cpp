@@ -279,7 +279,8 @@ std::vector<Oid> AccessRows::FindObjects(const std::string& text) {
       sqlite::Statement items(db_,
                               "SELECT x.oid FROM object x WHERE (x.name = ?2 COLLATE NOCASE OR "
                               "x.url = ?3 COLLATE NOCASE) AND " SPA_STOOD("x"));
-      items.Bind(run_, address.substr(address.rfind('/') + 1), text);
+      const std::string name = address.substr(address.rfind('/') + 1);
+      items.Bind(run_, name, text);
       take(items, &address);
     }
   }
@@ -334,8 +335,8 @@ RunNo AccessRows::MemberSince(std::string_view group_key, std::string_view id,
                               std::string_view login) {
   auto& rows = db_.Get(
       "SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM member m WHERE m.member_set = "
-      "x.member_set AND (?3 <> '' AND m.id = ?3 OR ?4 <> '' AND (lower(m.login) = ?4 OR "
-      "lower(m.login) LIKE '%|' || ?4 OR lower(m.email) = ?4))) FROM group_info x WHERE x.key = ?2 "
+      "x.member_set AND (?3 <> '' AND m.id = ?3 OR ?4 <> '' AND (lower(m.login) LIKE "
+      "'%' || ?4 OR lower(m.email) = ?4))) FROM group_info x WHERE x.key = ?2 "
       "AND x.from_run <= ?1 ORDER BY x.from_run DESC");
   RunNo since = 0;
   rows.Bind(run_, group_key, id, login);

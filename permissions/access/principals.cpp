@@ -283,6 +283,7 @@ void Principals::ReadGroups(AccessRows& rows) {
     const std::string key = row.kind == "site_group" ? std::string(row.key) : AsciiLower(row.key);
     const Node node = AddGroup(key, KindOfKey(row.key), row.id);
     Principal& group = nodes_[node];
+    group.key = Keep(row.key);
     group.state = row.read ? State::kRead : State::kStale;
     group.site_id = Keep(row.site_id);
     group.link_id = Keep(row.link_id);

@@ -53,6 +53,25 @@ Audience AudienceOf(Node node, const Principals& principals) {
   }
 }
 
+// Calls `use` with the steps of those in `who`, which is in order; of everybody where it is empty.
+template <class Use>
+void EachStep(const Expansion& group, std::span<const Node> who, Use use) {
+  const auto& steps = group.steps;
+  if (who.empty() || who.size() > steps.size() / 16) {  // Side by side.
+    auto wanted = who.begin();
+    for (const Step& step : steps) {
+      while (wanted != who.end() && *wanted < step.who) ++wanted;
+      if (who.empty() || (wanted != who.end() && *wanted == step.who)) use(step);
+    }
+    return;
+  }
+  for (const Node node : who) {
+    auto step = std::lower_bound(steps.begin(), steps.end(), node,
+                                 [](const Step& each, Node wanted) { return each.who < wanted; });
+    for (; step != steps.end() && step->who == node; ++step) use(*step);
+  }
+}
+
 }  // namespace
 
 Role Stronger(Role a, Role b) { return Strength(a) >= Strength(b) ? a : b; }
@@ -60,12 +79,17 @@ Role Stronger(Role a, Role b) { return Strength(a) >= Strength(b) ? a : b; }
 std::optional<ScopeGrants> ScopeAccess::GrantsOf(Oid owner) {
   auto face = rows_.FaceOf(owner);
   if (!face) return std::nullopt;
-  ScopeGrants scope;
-  scope.owner = owner;
+  ScopeGrants scope = BareGrantsOf(owner);
   scope.type = face->type;
   scope.id = std::move(face->id);
   scope.url = std::move(face->url);
   scope.name = std::move(face->name);
+  return scope;
+}
+
+ScopeGrants ScopeAccess::BareGrantsOf(Oid owner) {
+  ScopeGrants scope;
+  scope.owner = owner;
   const Oid top = rows_.TopSiteOf(owner);
   scope.site_id = rows_.GraphIdOf(top);
   rows_.EachGrant(owner,
@@ -123,10 +147,12 @@ ScopeGrant ScopeAccess::Read(const GrantRow& row, const std::string& site_id) co
 }
 
 std::vector<ScopeAccess::Way> ScopeAccess::WaysOf(const ScopeGrants& scope, Expansions& expansions,
-                                                  std::span<const Node> who) {
+                                                  std::span<const Node> asked) {
+  std::vector<Node> who(asked.begin(), asked.end());
+  std::sort(who.begin(), who.end());
   std::vector<Way> ways;
   const auto wanted = [&](Node node) {
-    return who.empty() || std::find(who.begin(), who.end(), node) != who.end();
+    return who.empty() || std::binary_search(who.begin(), who.end(), node);
   };
   const auto put = [&](Node node, std::uint32_t grant, std::uint32_t chain, bool needs_link) {
     Way way;
@@ -136,29 +162,21 @@ std::vector<ScopeAccess::Way> ScopeAccess::WaysOf(const ScopeGrants& scope, Expa
     way.needs_link = needs_link;
     ways.push_back(way);
   };
+  const auto put_group = [&](const Expansion& group, std::uint32_t grant) {
+    EachStep(group, who, [&](const Step& step) { put(step.who, grant, step.chain, false); });
+    // Groups that were asked for: the chains that end in them. Nodes of groups come last.
+    if (who.empty() || !principals_.At(who.back()).is_group()) return;
+    for (std::uint32_t chain = 0; chain < group.chains.size(); ++chain) {
+      if (wanted(group.chains[chain].group)) put(group.chains[chain].group, grant, chain, false);
+    }
+  };
   for (std::uint32_t i = 0; i < scope.grants.size(); ++i) {
     const ScopeGrant& grant = scope.grants[i];
     std::shared_ptr<const Expansion> group;
     if (grant.principal != kNoNode && !expansions.Without(grant.principal)) {
       if (principals_.At(grant.principal).is_group()) {
         group = expansions.Of(grant.principal);
-        if (who.empty()) {
-          for (const Step& step : group->steps) put(step.who, i, step.chain, false);
-        } else {
-          for (const Node node : who) {
-            auto step = std::lower_bound(
-                group->steps.begin(), group->steps.end(), node,
-                [](const Step& each, Node wanted_node) { return each.who < wanted_node; });
-            for (; step != group->steps.end() && step->who == node; ++step) {
-              put(node, i, step->chain, false);
-            }
-            // A group asked for: the chains that end in it.
-            if (!principals_.At(node).is_group()) continue;
-            for (std::uint32_t chain = 0; chain < group->chains.size(); ++chain) {
-              if (group->chains[chain].group == node) put(node, i, chain, false);
-            }
-          }
-        }
+        put_group(*group, i);
       } else if (wanted(grant.principal)) {
         put(grant.principal, i, UINT32_MAX, false);
       }
@@ -170,13 +188,9 @@ std::vector<ScopeAccess::Way> ScopeAccess::WaysOf(const ScopeGrants& scope, Expa
     for (const Node person : grant.people) {
       if (!wanted(person) || expansions.Without(person)) continue;
       // Who stands in the link's group has redeemed it and needs the address no more.
-      const auto redeemed = [&](const Step& step, Node node) { return step.who < node; };
-      if (group) {
-        const auto step =
-            std::lower_bound(group->steps.begin(), group->steps.end(), person, redeemed);
-        if (step != group->steps.end() && step->who == person) continue;
-      }
-      put(person, i, UINT32_MAX, true);
+      bool redeemed = false;
+      if (group) EachStep(*group, {&person, 1}, [&](const Step&) { redeemed = true; });
+      if (!redeemed) put(person, i, UINT32_MAX, true);
     }
   }
   std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
@@ -285,12 +299,16 @@ void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node
   if (reach.blocked_by.empty() && !open) reach.blocked_by = "expired";
 }
 
-void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told, Reach& reach) {
+void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told,
+                             Expansions& expansions, Reach& reach) {
   const ScopeGrant& grant = scope.grants[way.grant];
   const auto put = [&](Node node) {
     const Principal& p = principals_.At(node);
-    reach.hops.emplace_back(KindOf(p), p.kind == Principal::Kind::kAudience ? "" : p.id,
-                            p.name.empty() ? p.login : p.name);
+    if (p.kind == Principal::Kind::kAudience) {
+      reach.hops.emplace_back(KindOf(p), "", "");  // Its titles are localised.
+    } else {
+      reach.hops.emplace_back(KindOf(p), p.id, p.name.empty() ? p.login : p.name);
+    }
   };
   reach.hops.emplace_back(Name(scope.type), scope.id, scope.name);
   if (grant.site_wide) {
@@ -302,7 +320,7 @@ void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told
     reach.hops.emplace_back("link", grant.link_id, grant.name);
   }
   if (way.chain != UINT32_MAX) {
-    const auto expansion = expansions_.Of(grant.principal);
+    const auto expansion = expansions.Of(grant.principal);
     const std::size_t first = reach.hops.size();
     // Backwards from the last group; a link stands for its hidden group.
     for (std::uint32_t chain = way.chain; chain != UINT32_MAX;

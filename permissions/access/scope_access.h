@@ -48,6 +48,8 @@ class ScopeAccess {
 
   // Empty where the run knows no such object.
   std::optional<ScopeGrants> GrantsOf(Oid owner);
+  // Without what the object is called, for those who ask for many.
+  ScopeGrants BareGrantsOf(Oid owner);
 
   // Whoever reaches it, in output order. `use` returns false to stop.
   void Reaches(const ScopeGrants& scope, const std::function<bool(const Reach&)>& use);
@@ -76,12 +78,18 @@ class ScopeAccess {
   // Why a person cannot use any access, empty where it can.
   std::string_view BlockOf(Node person) const;
 
+  // One more path of `reach`, which tells of `told`.
+  void AppendPath(const ScopeGrants& scope, const Way& way, Node told, Reach& reach) {
+    AppendPath(scope, way, told, expansions_, reach);
+  }
+  void AppendPath(const ScopeGrants& scope, const Way& way, Node told, Expansions& expansions,
+                  Reach& reach);
+
   static constexpr std::size_t kMostPaths = 1000;  // of one reach; Reach::more_paths tells of more
 
  private:
   ScopeGrant Read(const GrantRow& row, const std::string& site_id) const;
   void Fill(const ScopeGrants& scope, std::span<const Way> ways, Node told, Reach& reach);
-  void AppendPath(const ScopeGrants& scope, const Way& way, Node told, Reach& reach);
 
   AccessRows& rows_;
   const Principals& principals_;
