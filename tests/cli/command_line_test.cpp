@@ -300,9 +300,9 @@ TEST_CASE("the commands that exist are these") {
   }
 
   CHECK(names == std::set<std::string>{"", "audit", "plan", "demo", "simulate", "doctor", "runs",
-                                       "runs show", "runs delete", "runs prune", "runs merge", "export", "config", "config init",
-                                       "config show", "config schema", "completion", "cache",
-                                       "serve"});
+                                       "runs show", "runs delete", "runs prune", "runs merge",
+                                       "export", "config", "config init", "config show",
+                                       "config schema", "completion", "cache", "serve"});
 }
 
 TEST_CASE("every option has a line of help") {
