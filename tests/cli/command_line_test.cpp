@@ -299,10 +299,12 @@ TEST_CASE("the commands that exist are these") {
     if (!command.name.starts_with("cache ")) names.insert(command.name);
   }
 
-  CHECK(names == std::set<std::string>{"", "audit", "plan", "demo", "simulate", "doctor", "runs",
-                                       "runs show", "runs delete", "runs prune", "runs merge",
-                                       "export", "config", "config init", "config show",
-                                       "config schema", "completion", "cache", "serve"});
+  CHECK(names ==
+        std::set<std::string>{
+            "",       "audit",       "plan",        "demo",          "simulate",   "doctor",
+            "runs",   "runs show",   "runs delete", "runs prune",    "runs merge", "export",
+            "config", "config init", "config show", "config schema", "completion", "cache",
+            "serve",  "who",         "what",        "why",           "cut",        "whatif"});
 }
 
 TEST_CASE("every option has a line of help") {
