@@ -15,12 +15,13 @@ ScanQueue::Waiting::Waiting(FoundContainer container) : found(std::move(containe
 ScanQueue::ScanQueue(asio::any_io_executor executor, std::size_t capacity, int max_sites)
     : capacity_(capacity),
       max_sites_(static_cast<std::size_t>(max_sites)),
-      changed_(std::move(executor), asio::steady_timer::time_point::max()) {}
+      room_(executor, asio::steady_timer::time_point::max()),
+      ready_(std::move(executor), asio::steady_timer::time_point::max()) {}
 
 Task<void> ScanQueue::Send(FoundContainer found) {
-  while (waiting_.size() >= capacity_) co_await Change();
+  while (waiting_.size() >= capacity_) co_await Woken(room_);
   waiting_.emplace_back(std::move(found));
-  changed_.cancel();
+  ready_.cancel_one();
 }
 
 Task<std::optional<FoundContainer>> ScanQueue::Receive() {
@@ -30,23 +31,27 @@ Task<std::optional<FoundContainer>> ScanQueue::Receive() {
       std::optional<FoundContainer> found(std::move(biggest->found));
       waiting_.erase(biggest);
       ++open_[found->site_url];
-      changed_.cancel();
+      room_.cancel_one();
+      ready_.cancel_one();  // There may be more for the next one.
       co_return found;
     }
-    if (closed_ && waiting_.empty()) co_return std::nullopt;
-    co_await Change();
+    if (closed_ && waiting_.empty()) {
+      ready_.cancel_one();  // Nor is there for the next one.
+      co_return std::nullopt;
+    }
+    co_await Woken(ready_);
   }
 }
 
 void ScanQueue::Done(const std::string& site_url) {
   const auto site = open_.find(site_url);
   if (site != open_.end() && --site->second == 0) open_.erase(site);
-  changed_.cancel();
+  ready_.cancel_one();
 }
 
 void ScanQueue::Close() {
   closed_ = true;
-  changed_.cancel();
+  ready_.cancel();
 }
 
 std::vector<ScanQueue::Waiting>::iterator ScanQueue::Biggest() {
@@ -59,11 +64,12 @@ std::vector<ScanQueue::Waiting>::iterator ScanQueue::Biggest() {
   return biggest;
 }
 
-Task<void> ScanQueue::Change() {
+Task<void> ScanQueue::Woken(asio::steady_timer& change) {
   boost::system::error_code woken;
-  co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  co_await change.async_wait(asio::redirect_error(asio::use_awaitable, woken));
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) {
+    change.cancel_one();  // The turn may have been ours.
     throw boost::system::system_error(asio::error::operation_aborted);
   }
 }

@@ -37,14 +37,14 @@ class ScanQueue {
 
   // Among those whose site is open or may be opened.
   std::vector<Waiting>::iterator Biggest();
-  [[nodiscard]] Task<void> Change();
+  [[nodiscard]] Task<void> Woken(asio::steady_timer& change);
 
   const std::size_t capacity_;
   const std::size_t max_sites_;
   bool closed_ = false;
   std::vector<Waiting> waiting_;
   std::map<std::string, int> open_;  // Sites with how many scans under way.
-  asio::steady_timer changed_;
+  asio::steady_timer room_, ready_;  // For senders, and for receivers.
 };
 
 }  // namespace spa

@@ -21,36 +21,40 @@ template <class T>
 class Channel {
  public:
   Channel(asio::any_io_executor executor, std::size_t capacity)
-      : capacity_(capacity), changed_(std::move(executor), asio::steady_timer::time_point::max()) {}
+      : capacity_(capacity),
+        room_(executor, asio::steady_timer::time_point::max()),
+        filled_(std::move(executor), asio::steady_timer::time_point::max()) {}
 
   [[nodiscard]] Task<void> Send(T value) {
-    while (queue_.size() >= capacity_) co_await Change();
+    while (queue_.size() >= capacity_) co_await Woken(room_);
     queue_.push_back(std::move(value));
-    changed_.cancel();
+    filled_.cancel_one();
   }
 
   [[nodiscard]] Task<std::optional<T>> Receive() {
-    while (queue_.empty() && !closed_) co_await Change();
+    while (queue_.empty() && !closed_) co_await Woken(filled_);
     if (queue_.empty()) co_return std::nullopt;
     std::optional<T> value(std::move(queue_.front()));
     queue_.pop_front();
-    changed_.cancel();
+    room_.cancel_one();
     co_return value;
   }
 
   void Close() {
     closed_ = true;
-    changed_.cancel();
+    filled_.cancel();
   }
 
   std::size_t size() const { return queue_.size(); }
 
  private:
-  Task<void> Change() {
+  // Whoever waits longest is woken; many may wait, and most of them in vain.
+  Task<void> Woken(asio::steady_timer& change) {
     boost::system::error_code woken;
-    co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await change.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) {
+      change.cancel_one();  // The turn may have been ours.
       throw boost::system::system_error(asio::error::operation_aborted);
     }
   }
@@ -58,7 +62,7 @@ class Channel {
   std::size_t capacity_;
   bool closed_ = false;
   std::deque<T> queue_;
-  asio::steady_timer changed_;
+  asio::steady_timer room_, filled_;
 };
 
 }  // namespace spa

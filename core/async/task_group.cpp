@@ -24,7 +24,8 @@ bool WasCancelled(const std::exception_ptr& failure) {
 TaskGroup::TaskGroup(asio::any_io_executor executor, int limit)
     : executor_(std::move(executor)),
       limit_(limit),
-      changed_(executor_, asio::steady_timer::time_point::max()) {}
+      room_(executor_, asio::steady_timer::time_point::max()),
+      ended_(executor_, asio::steady_timer::time_point::max()) {}
 
 TaskGroup::~TaskGroup() { assert(running_ == 0 && "RunGroup waits for every task"); }
 
@@ -40,9 +41,10 @@ void TaskGroup::Start(Task<void> task) {
 Task<void> TaskGroup::Spawn(Task<void> task) {
   while (limit_ > 0 && running_ >= limit_ && !failure_) {
     boost::system::error_code woken;
-    co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) {
+      room_.cancel_one();  // The turn may have been ours.
       throw boost::system::system_error(asio::error::operation_aborted);
     }
   }
@@ -69,10 +71,12 @@ void TaskGroup::Finished(std::list<asio::cancellation_signal>::iterator signal,
   if (failure && !expected && !failure_) {
     failure_ = failure;
     // In a turn of its own: cancelling tears at coroutines, and we stand in the end of one. The
-    // turn comes before RunGroup's, which changed_ wakes below.
+    // turn comes before RunGroup's, which is woken below.
     asio::post(executor_, [this] { Cancel(); });
   }
-  changed_.cancel();
+  // Room for one: who else waits would wait again.
+  failure_ ? room_.cancel() : room_.cancel_one();
+  if (failure_ || running_ == 0) ended_.cancel();
 }
 
 Task<void> RunGroup(asio::any_io_executor executor, int limit,
@@ -92,7 +96,7 @@ Task<void> RunGroup(asio::any_io_executor executor, int limit,
     }
     if (group.running_ == 0) break;
     boost::system::error_code woken;
-    co_await group.changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await group.ended_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
   }
   // One more turn of the loop, so that a posted Cancel finds its group alive.
   co_await asio::post(executor, asio::use_awaitable);

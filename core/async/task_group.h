@@ -52,7 +52,7 @@ class TaskGroup {
   bool stopping_ = false;
   std::list<asio::cancellation_signal> signals_;
   std::exception_ptr failure_;
-  asio::steady_timer changed_;
+  asio::steady_timer room_, ended_;  // For Spawn, and for RunGroup.
 };
 
 // `limit`: how many spawned tasks may be unfinished before Spawn waits; 0 for no bound.
