@@ -4,6 +4,7 @@ namespace spa {
 namespace {
 
 constexpr std::size_t kRemembered = 4096;
+constexpr std::size_t kGapBits = 1 << 20;
 constexpr int kDeepest = 100;  // Webs below webs.
 
 }  // namespace
@@ -18,6 +19,7 @@ CoverageState CoverageStateNamed(std::string_view name) {
 Coverage::Coverage(sqlite::Database& db, RunNo run)
     : db_(db),
       run_(run),
+      gaps_(kGapBits),
       owners_(kRemembered),
       gap_(db,
            "SELECT state, reason, remedy FROM gap WHERE run = ? AND oid = ? "
@@ -29,12 +31,13 @@ Coverage::Coverage(sqlite::Database& db, RunNo run)
             "SELECT read_run >= ?2 OR (NOT due AND EXISTS (SELECT 1 FROM confirmed c "
             "WHERE c.container = ?3 AND ?2 BETWEEN c.from_run AND c.to_run)) "
             "FROM scope WHERE oid = ?1 AND from_run <= ?2 AND (to_run IS NULL OR to_run > ?2)") {
-  sqlite::Statement any(db, "SELECT 1 FROM gap WHERE run = ? AND oid IS NOT NULL LIMIT 1");
-  any_gaps_ = any.Bind(run).Step();
+  sqlite::Statement gaps(db, "SELECT oid FROM gap WHERE run = ? AND oid IS NOT NULL");
+  gaps.Bind(run);
+  while (gaps.Step()) gaps_[static_cast<std::size_t>(gaps.Int(0)) % kGapBits] = true;
 }
 
 bool Coverage::GapOf(Oid oid, ObjectState& state) {
-  if (!any_gaps_) return false;
+  if (!gaps_[static_cast<std::size_t>(oid) % kGapBits]) return false;
   const bool found = gap_.Bind(run_, oid).Step();
   if (found) {
     state.state = CoverageStateNamed(gap_.Text(0));

@@ -43,7 +43,8 @@ class Coverage {
 
   sqlite::Database& db_;
   RunNo run_;
-  bool any_gaps_;
+  // Which objects may have a gap, by number modulo its size: nearly none do.
+  std::vector<bool> gaps_;
   std::vector<Owner> owners_;
   ObjectState own_;
   sqlite::Statement gap_, up_, read_;

@@ -119,7 +119,7 @@ Result<StoreCounts> SqliteStore::Counts(RunNo run) {
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::MethodCounts(RunNo run) {
   std::vector<std::pair<std::string, std::int64_t>> methods;
   sqlite::Statement rows(*db_, R"sql(
-    SELECT m.name, count(*) FROM container c JOIN object o ON o.oid = c.oid
+    SELECT m.name, count(*) FROM container c CROSS JOIN object o ON o.oid = c.oid
       AND o.from_run <= ?1 AND (o.to_run IS NULL OR o.to_run > ?1)
     JOIN scope_method m ON m.method = o.method
     WHERE c.finished_run >= ?1 GROUP BY m.method ORDER BY m.method)sql");
