@@ -63,11 +63,13 @@ Task<void> ScopeReader::ReadTargets(Oid container, std::string site_url, Read re
     auto targets = co_await parts_.store.Do(
         [&](AuditStore& store) { return store.ScopeTargets(container, after, kTargetsAtOnce); });
     if (targets.empty()) co_return;
+    const bool last = targets.size() < kTargetsAtOnce;
     after = targets.back().oid;
     parts_.progress.scopes_found += static_cast<std::int64_t>(targets.size());
     for (ScopeTarget& target : targets) {
       co_await reads.Spawn((this->*read)(std::move(target), url));
     }
+    if (last) co_return;
   }
 }
 
