@@ -29,6 +29,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr auto kCommit = std::chrono::milliseconds(500);
 
 // Where the answers of a run go, or come from. At most one.
 struct Tape {
@@ -89,6 +90,7 @@ class Audit {
   [[nodiscard]] Task<void> SignIn();
   [[nodiscard]] Task<void> ShareBudget(Shard shard, TaskGroup& group);
   [[nodiscard]] Task<void> ShowProgress();
+  [[nodiscard]] Task<void> CommitNowAndThen();
   ProgressSnapshot Snapshot();
   Result<RunSummary> Summarise(const std::string& status);
 
@@ -291,6 +293,8 @@ Task<void> Audit::Work() {
     }
     const Shard shard = ParseShard(run_.shard).value_or(Shard());
     co_await ShareBudget(shard, group);
+    // What was read is kept also while nothing comes. A replay's time is not ours.
+    if (!replay_) group.Start(CommitNowAndThen());
     AuditPipeline pipeline(config_, shard, SharePointListens(config_, *tokens_),
                            run_.mode == "incremental", *service_, cache_, writer_, counters_);
     std::exception_ptr failure;
@@ -341,6 +345,15 @@ Task<void> Audit::ShowProgress() {
     progress_.Tick(SteadyClock::now(), Snapshot());
     timer.expires_after(kTick);
     co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+Task<void> Audit::CommitNowAndThen() {
+  asio::steady_timer timer(io_);
+  for (;;) {
+    timer.expires_after(kCommit);
+    co_await timer.async_wait(asio::use_awaitable);
+    co_await writer_.Do([](AuditStore& store) { return store.Commit(); });
   }
 }
 

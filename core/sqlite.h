@@ -22,6 +22,9 @@
 namespace spa::sqlite {
 
 class Database;
+class RowSource;  // core/sqlite_rows.h
+
+inline constexpr char kRows[] = "rows";  // The type of a bound RowSource*.
 
 struct Blob {
   std::string_view bytes;
@@ -65,6 +68,9 @@ class Statement {
   void BindOne(int index, const std::string& text) { BindOne(index, std::string_view(text)); }
   void BindOne(int index, std::string_view text);
   void BindOne(int index, Blob blob);
+  void BindOne(int index, const RowSource* rows) {
+    sqlite3_bind_pointer(statement_, index, const_cast<RowSource*>(rows), kRows, nullptr);
+  }
   template <class T>
   void BindOne(int index, const std::optional<T>& value) {
     if (value) {

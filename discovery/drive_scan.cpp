@@ -49,9 +49,8 @@ Task<std::optional<ScopeMethod>> DriveScan::Scan(FoundContainer found) {
   }
   const ScopeMethod method = co_await DecideMethod(found);
   const DeltaLink link(*std::move(delta_link), Shape());
-  co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto done = store.FinishDrive(found.oid, method, found.InheritsFromWeb(), link);
-    return done ? store.Commit() : done;
+  co_await parts_.store.Do([&](AuditStore& store) {
+    return store.FinishDrive(found.oid, method, found.InheritsFromWeb(), link);
   });
   co_return method;
 }
@@ -149,7 +148,7 @@ Task<Result<std::string>> DriveScan::ReadPages(const FoundContainer& found, std:
 // `next`: the page behind this one; empty: this is the last, and merging it follows.
 Task<void> DriveScan::StagePage(Oid library, std::vector<DriveItem> items, std::string next) {
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto staged = store.StageItems(library, items);
+    auto staged = store.StageItems(library, std::move(items));
     return staged && !next.empty() ? store.Checkpoint(library, next, Shape()) : staged;
   });
 }

@@ -56,10 +56,9 @@ Task<bool> ListScan::Scan(FoundContainer found) {
     co_await parts_.store.PutGap(found.oid, found.list->web_url, read.error());
     co_return false;
   }
-  co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto done = store.FinishDrive(found.oid, ScopeMethod::kRestUniqueFlags,
-                                  found.InheritsFromWeb(), DeltaLink());
-    return done ? store.Commit() : done;
+  co_await parts_.store.Do([&](AuditStore& store) {
+    return store.FinishDrive(found.oid, ScopeMethod::kRestUniqueFlags, found.InheritsFromWeb(),
+                             DeltaLink());
   });
   co_return true;
 }
@@ -99,7 +98,7 @@ Task<void> ListScan::StagePage(const FoundContainer& found, std::vector<ListItem
   seen.items += static_cast<std::int64_t>(page.size());
   parts_.progress.items += static_cast<std::int64_t>(page.size());
   co_await parts_.store.Do([&](AuditStore& store) -> Status {
-    auto staged = store.StageItems(found.oid, items);
+    auto staged = store.StageItems(found.oid, std::move(items));
     return staged ? store.StageInheriting(found.oid, inheriting) : staged;
   });
 }
@@ -112,7 +111,8 @@ Task<void> ListScan::StageNested(const FoundContainer& found, Seen& seen) {
     item.parent_id = parent != seen.folders.end() ? parent->second : folder;
     items.push_back(std::move(item));
   }
-  co_await parts_.store.Do([&](AuditStore& store) { return store.StageItems(found.oid, items); });
+  co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.StageItems(found.oid, std::move(items)); });
 }
 
 }  // namespace spa

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/sqlite_rows.h"
 #include "core/store/schema.h"
 #include "core/store/sqlite_store.h"
 #include "core/store/url_segment.h"
@@ -9,13 +10,16 @@
 namespace spa {
 namespace {
 
-// What a process that dies may lose of the answers that no checkpoint covers.
+// What a process that dies may lose of the answers it got.
 constexpr auto kLongestTransaction = std::chrono::milliseconds(500);
+// A replayed run knows no time: the same answers make the same transactions.
+constexpr int kMostWrites = 1000;
 constexpr auto kHeartbeat = std::chrono::seconds(5);
 
 }  // namespace
 
-Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mode mode) {
+Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mode mode,
+                                                     std::size_t held_items) {
   const bool writes = mode == Mode::kReadWrite;
   auto db = sqlite::Database::Open(
       path, writes ? sqlite::Database::Mode::kReadWrite : sqlite::Database::Mode::kReadOnly);
@@ -32,13 +36,15 @@ Result<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& path, Mo
   }
   (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -8192;");
   AddUrlSegmentFunction(**db);
+  sqlite::AddRows(**db);
   if (auto opened = (*db)->Check("opening the audit database"); !opened) {
     return Fail(opened.error());
   }
-  return std::make_unique<SqliteStore>(*std::move(db));
+  return std::make_unique<SqliteStore>(*std::move(db), held_items);
 }
 
-SqliteStore::SqliteStore(std::unique_ptr<sqlite::Database> db) : db_(std::move(db)) {}
+SqliteStore::SqliteStore(std::unique_ptr<sqlite::Database> db, std::size_t held_items)
+    : db_(std::move(db)), held_items_(held_items) {}
 
 SqliteStore::~SqliteStore() {
   if (run_ == 0) return;
@@ -50,24 +56,28 @@ SqliteStore::~SqliteStore() {
 
 Status SqliteStore::Commit() {
   if (broken_) return Fail(*broken_);
-  if (!db_->InTransaction()) return {};
   committed_ = SteadyClock::now();
+  writes_ = 0;
+  if (run_ != 0) KeepStages();
   if (run_ != 0 && committed_ - heartbeat_ > kHeartbeat) {
     db_->Get("UPDATE run SET heartbeat = unixepoch() WHERE number = ?").Bind(run_).Run();
     heartbeat_ = committed_;
   }
-  db_->Exec("COMMIT");
+  if (db_->InTransaction()) db_->Exec("COMMIT");
   return EndWrite("committing to the audit database");
 }
 
-Status SqliteStore::StartWrite() {
+Status SqliteStore::Ready() {
   if (broken_) return Fail(*broken_);
   if (run_ == 0)
     return Fail(ErrorCode::kInternal, "the audit database was written to outside a run");
-  if (db_->InTransaction() && !replayed_ &&
-      SteadyClock::now() - committed_ > kLongestTransaction) {
-    if (auto committed = Commit(); !committed) return committed;
-  }
+  const bool old =
+      replayed_ ? ++writes_ > kMostWrites : SteadyClock::now() - committed_ > kLongestTransaction;
+  return old ? Commit() : Status();
+}
+
+Status SqliteStore::StartWrite() {
+  if (auto ready = Ready(); !ready) return ready;
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
   return EndWrite("beginning a transaction in the audit database");
 }

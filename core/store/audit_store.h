@@ -5,7 +5,8 @@
 // saw change and opens the new version, so that every finished run can still be exported.
 //
 // Threads: one thread at a time (ConcurrencyManager::RunDb sees to it).
-// Writes: collected in transactions that Commit() ends; a crash loses the open transaction alone.
+// Writes: collected in transactions, which end half a second after the last one did, when something
+// is written or by Commit(); a crash loses the open transaction alone.
 // Errors: kStorage with the file and SQLite's words; kUsage for a file that is no audit database or
 // was made by a newer program; kBusy when another run holds the lock.
 // Schema: docs/schema.md; PRAGMA user_version names its version.
@@ -152,9 +153,12 @@ struct StoreCounts {  // As of one run: what the summary prints.
 class AuditStore {
  public:
   enum class Mode { kReadWrite, kReadOnly };
+  // Staged items that are held in memory, those of all drives together; more go to a file.
+  static constexpr std::size_t kHeldItems = 100'000;
 
   // kReadWrite creates the file (0600) and migrates it; kReadOnly demands an existing one.
-  static Result<std::unique_ptr<AuditStore>> Open(const std::string& path, Mode mode);
+  static Result<std::unique_ptr<AuditStore>> Open(const std::string& path, Mode mode,
+                                                  std::size_t held_items = kHeldItems);
   virtual ~AuditStore() = default;
 
   // --- runs ---
@@ -197,6 +201,8 @@ class AuditStore {
   // Of the tenant, the last one first.
   virtual Result<std::vector<Forecast>> Forecasts(const std::string& tenant_id) = 0;
 
+  // Also keeps what is staged, so that a run that is resumed goes on from there, and tells others
+  // that this run is alive.
   virtual Status Commit() = 0;
 
   // --- what discovery finds (all within the current run) ---
@@ -214,8 +220,8 @@ class AuditStore {
   // What is staged from here on are changes to what the database holds.
   virtual Status StageChanges(Oid library) = 0;
   // Appends one delta page to the drive's staging area. Of an item that comes again, the last wins.
-  virtual Status StageItems(Oid library, std::span<const DriveItem> items) = 0;
-  // All pages before `next_link` are staged: commits, so that a resumed run begins there.
+  virtual Status StageItems(Oid library, std::vector<DriveItem> items) = 0;
+  // All pages before `next_link` are staged: once that is committed, a resumed run begins there.
   virtual Status Checkpoint(Oid library, const std::string& next_link,
                             const std::string& shape) = 0;
   virtual Status DiscardStage(Oid library) = 0;  // 410, or the drive failed: old rows stay valid.

@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <deque>
+
+#include "core/sqlite_rows.h"
 #include "core/store/sqlite_store.h"
 
 namespace spa {
@@ -66,11 +70,112 @@ ObjectType TypeOf(bool in_list, bool folder) {
   return folder ? ObjectType::kFolder : ObjectType::kFile;
 }
 
-struct ItemRow {  // An item as it shall stand; text lives in the stage's cursor.
+struct ItemRow {  // An item as it shall stand; text as in StagedItem.
   Oid oid = 0, parent = 0, scope = 0;
   std::int64_t type = 0, size = -1, list_item_id = -1;
   std::string_view name, modified;
   std::optional<std::string_view> segment, url;
+};
+
+// New versions on their way into the table of objects.
+class ItemRows final : public sqlite::RowSource {
+ public:
+  static constexpr int kEnough = 1000;  // Items looked at before they are written.
+
+  void Add(const ItemRow& row) { rows_.push_back(row); }
+  void Clear() { rows_.clear(); }
+  // As the table has them: what is appended costs least.
+  void Sort() {
+    std::sort(rows_.begin(), rows_.end(),
+              [](const ItemRow& a, const ItemRow& b) { return a.oid < b.oid; });
+  }
+
+  std::size_t size() const override { return rows_.size(); }
+  void Column(std::size_t row, int column, sqlite3_context* out) const override {
+    const ItemRow& r = rows_[row];
+    const auto put = [out](const auto& value) {
+      if (value) Put(out, *value);
+    };
+    switch (column) {
+      case 0:
+        return Put(out, r.oid);
+      case 1:
+        return Put(out, r.type);
+      case 2:
+        return Put(out, r.parent);
+      case 3:
+        return Put(out, r.name);
+      case 4:
+        return put(r.url);
+      case 5:
+        return put(r.segment);
+      case 6:
+        return put(OrNull(r.size));
+      case 7:
+        return Put(out, r.modified);
+      case 8:
+        return put(OrNull(r.list_item_id));
+      default:
+        return Put(out, r.scope);
+    }
+  }
+
+ private:
+  static std::optional<std::int64_t> OrNull(std::int64_t value) {
+    return value < 0 ? std::nullopt : std::optional(value);
+  }
+
+  std::vector<ItemRow> rows_;
+};
+constexpr char kInsertItems[] =
+    "INSERT INTO object(oid, from_run, type, container, parent, name, url, url_segment, size, "
+    "modified, list_item_id, scope) SELECT c0, ?2, c1, ?3, c2, c3, c4, c5, c6, c7, c8, c9 "
+    "FROM rows(?1)";
+
+// What the stage's tables hold of a library.
+class TableItems final : public StagedItems {
+ public:
+  TableItems(sqlite::Database& db, Oid library, ScopeMethod method)
+      : library_(library),
+        items_(db.Get(kStaged)),
+        folder_(db.Get("SELECT oid, url FROM stage.folder WHERE library = ? AND item_id = ?")) {
+    items_.Bind(library, static_cast<int>(method));
+  }
+  ~TableItems() override {
+    items_.Reset();
+    folder_.Reset();
+  }
+
+  bool Next(StagedItem& item) override {
+    if (!items_.Step()) return false;
+    item = StagedItem();
+    item.id = Kept(items_.Text(0));
+    item.name = Kept(items_.Text(1));
+    if (!items_.IsNull(2)) item.segment = Kept(items_.Text(2));
+    item.size = items_.Int(3);
+    item.modified = Kept(items_.Text(4));
+    item.list_item_id = items_.Int(5);
+    item.kind = static_cast<DriveItem::Kind>(items_.Int(6));
+    item.parent = items_.Int(7);
+    item.parent_scope = items_.Int(8);
+    item.owns = items_.Int(9) != 0;
+    item.root = items_.Int(10) != 0;
+    if (item.kind != DriveItem::Kind::kFile && folder_.Bind(library_, item.id).Step()) {
+      item.oid = folder_.Int(0);
+      if (item.kind == DriveItem::Kind::kFolder) item.url = Kept(folder_.Text(1));
+    }
+    folder_.Reset();
+    return true;
+  }
+  void Release() override { texts_.clear(); }
+
+ private:
+  std::string_view Kept(std::string_view text) { return texts_.emplace_back(text); }
+
+  const Oid library_;
+  sqlite::Statement& items_;
+  sqlite::Statement& folder_;
+  std::deque<std::string> texts_;
 };
 
 bool Same(const ItemRow& row, const sqlite::Statement& present) {
@@ -80,17 +185,17 @@ bool Same(const ItemRow& row, const sqlite::Statement& present) {
          present.Text(8) == row.modified && present.Text(6) == row.url.value_or("");
 }
 
-std::optional<std::int64_t> OrNull(std::int64_t value) {
-  return value < 0 ? std::nullopt : std::optional(value);
-}
-
 }  // namespace
 
-std::string SqliteStore::PlaceFolders(Oid library, ScopeMethod method) {
+std::string SqliteStore::UrlOf(Oid container) {
   std::string url;
   auto& find = db_->Get("SELECT url FROM object WHERE oid = ? AND to_run IS NULL");
-  if (find.Bind(library).Step()) url = find.String(0);
+  if (find.Bind(container).Step()) url = find.String(0);
   find.Reset();
+  return url;
+}
+
+void SqliteStore::PlaceFolders(Oid library, ScopeMethod method, const std::string& url) {
   db_->Get(kFolderEntities).Bind(library).Run();
   db_->Get(kFolderOwners).Bind(library, static_cast<int>(method)).Run();
   db_->Get(kWalk).Bind(library, url).Run();
@@ -101,29 +206,31 @@ std::string SqliteStore::PlaceFolders(Oid library, ScopeMethod method) {
     db_->Get(kCutNodes).Bind(library).Run();
     db_->Get(kCutFolders).Bind(library, url).Run();
   }
-  return url;
 }
 
 // Walks what was staged and what the database holds side by side, both by item id.
-void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string& library_url) {
-  auto& staged = db_->Get(kStaged);
+void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string& library_url,
+                             StagedItems& staged, bool any_known) {
   auto& present = db_->Get(kPresent);
-  auto& folder =
-      db_->Get("SELECT oid, scope, url FROM stage.folder WHERE library = ? AND item_id = ?");
   auto& new_entity = db_->Get("INSERT INTO entity(container, graph_id) VALUES (?, ?)");
   auto& close = db_->Get("UPDATE object SET to_run = ?2 WHERE oid = ?1 AND to_run IS NULL");
   auto& undo = db_->Get("DELETE FROM object WHERE oid = ? AND from_run = ?");
-  auto& insert = db_->Get(
-      "INSERT INTO object(oid, from_run, type, container, parent, name, url, url_segment, size, "
-      "modified, list_item_id, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto& insert = db_->Get(kInsertItems);
   auto& type = db_->Get("SELECT type FROM object WHERE oid = ? AND to_run IS NULL");
   const bool in_list =
       type.Bind(library).Step() && type.Int(0) == static_cast<int>(ObjectType::kList);
   type.Reset();
-  staged.Bind(library, static_cast<int>(method));
-  present.Bind(library);
+  ItemRows rows;
+  const auto write = [&] {
+    if (rows.size() > 0) {
+      rows.Sort();
+      insert.Bind(&rows, run_, library).Run();
+      rows.Clear();
+    }
+    staged.Release();
+  };
 
-  bool more = present.Step();
+  bool more = any_known && present.Bind(library).Step();
   // Always steps on before it writes: the cursor must not meet what is written here.
   const auto close_present = [&] {
     const bool live = !present.IsNull(2);
@@ -131,43 +238,36 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
     more = present.Step();
     if (live) CloseObject(oid);
   };
-  while (staged.Step()) {
-    if (staged.Int(10) != 0) continue;  // The root: the library itself.
-    const auto item_id = staged.Text(0);
-    while (more && present.Text(0) < item_id) close_present();
-    const bool known = more && present.Text(0) == item_id;
+  StagedItem item;
+  for (int taken = 0; staged.Next(item);) {
+    if (item.root) continue;  // The library itself.
+    while (more && present.Text(0) < item.id) close_present();
+    const bool known = more && present.Text(0) == item.id;
     const bool live = known && !present.IsNull(2);
 
     ItemRow row;
-    const bool is_folder = staged.Int(6) == static_cast<int>(DriveItem::Kind::kFolder);
+    const bool is_folder = item.kind == DriveItem::Kind::kFolder;
     row.type = static_cast<int>(TypeOf(in_list, is_folder));
-    row.name = staged.Text(1);
-    row.size = staged.Int(3);
-    row.modified = staged.Text(4);
-    row.list_item_id = staged.Int(5);
-    if (!staged.IsNull(2)) row.segment = staged.Text(2);
-    const bool orphan = staged.IsNull(7);
-    row.parent = orphan ? library : staged.Int(7);
-    const bool owns = orphan || staged.Int(9) != 0;
+    row.name = item.name;
+    row.size = item.size;
+    row.modified = item.modified;
+    row.list_item_id = item.list_item_id;
+    row.url = item.url;
+    if (!item.url) row.segment = item.segment;
+    const bool orphan = item.parent == 0;
+    row.parent = orphan ? library : item.parent;
+    const bool owns = orphan || item.owns;
 
-    if (known) row.oid = present.Int(1);
-    if (staged.Int(6) != static_cast<int>(DriveItem::Kind::kFile) &&
-        folder.Bind(library, item_id).Step()) {
-      row.oid = folder.Int(0);
-      if (is_folder) {
-        row.url = folder.Text(2);
-        row.segment.reset();
-      }
-    }
+    row.oid = item.oid != 0 ? item.oid : known ? present.Int(1) : 0;
     if (row.oid == 0) {
-      new_entity.Bind(library, item_id).Run();
+      new_entity.Bind(library, item.id).Run();
       row.oid = db_->LastInsertId();
     }
     const Oid old_scope = live ? present.Int(10) : row.oid;
     if (method == ScopeMethod::kItemPermissions) {
       row.scope = old_scope;  // ResolveItemScopes will tell.
     } else {
-      row.scope = owns ? row.oid : staged.Int(8);
+      row.scope = owns ? row.oid : item.parent_scope;
     }
     const bool same = live && Same(row, present);
     const bool this_run = live && present.Int(2) == run_;
@@ -178,21 +278,18 @@ void SqliteStore::MergeItems(Oid library, ScopeMethod method, const std::string&
       WriteGap(row.oid, row.url.value_or(url), CoverageState::kFailed, kOrphanReason,
                "Audit the library again; it may have changed meanwhile.");
     }
-    if (same) continue;
-    if (live) {
-      if (row.scope != row.oid && old_scope == row.oid) CloseScope(row.oid);
-      (this_run ? undo : close).Bind(row.oid, run_).Run();
+    if (!same) {
+      if (live) {
+        if (row.scope != row.oid && old_scope == row.oid) CloseScope(row.oid);
+        (this_run ? undo : close).Bind(row.oid, run_).Run();
+      }
+      rows.Add(row);
     }
-    insert
-        .Bind(row.oid, run_, row.type, library, row.parent, row.name, row.url, row.segment,
-              OrNull(row.size), row.modified, OrNull(row.list_item_id), row.scope)
-        .Run();
-    folder.Reset();
+    if (++taken % ItemRows::kEnough == 0) write();
   }
   while (more) close_present();
-  folder.Reset();
-  staged.Reset();
   present.Reset();
+  write();
 }
 
 void SqliteStore::Confirm(Oid library) {
@@ -207,19 +304,34 @@ void SqliteStore::Confirm(Oid library) {
 
 void SqliteStore::EndDrive(Oid library, ScopeMethod method, bool library_inherits,
                            const DeltaLink& link, bool quiet) {
+  std::optional<std::string> root_id;
   if (!quiet) {
-    PrepareStage(library);
-    MergeItems(library, method, PlaceFolders(library, method));
+    Stage& stage = stages_[library];
+    const std::string url = UrlOf(library);
+    // To be compared item by item, they are needed until all permissions are read.
+    if (stage.held && method == ScopeMethod::kItemPermissions) Spill(library);
+    if (HeldDrive* held = stage.held.get()) {
+      held->Prepare();
+      if (std::string id = held->RootId(); !id.empty()) root_id = std::move(id);
+      const bool known = NumberItems(library, *held);
+      held->Place(library, url, method);
+      MergeItems(library, method, url, *held, known);
+    } else {
+      PrepareStage(library);
+      PlaceFolders(library, method, url);
+      TableItems items(*db_, library, method);
+      MergeItems(library, method, url, items, /*known=*/true);
+    }
   }
 
   const bool whole = !stages_[library].changes;
   const bool resolved = method != ScopeMethod::kItemPermissions;
   auto& facts = db_->Get(
       "UPDATE container SET delta_link = ?2, delta_shape = ?3, finished_run = "
-      "CASE WHEN ?4 THEN ?5 END, root_item_id = coalesce("
+      "CASE WHEN ?4 THEN ?5 END, root_item_id = coalesce(?6, "
       "(SELECT item_id FROM stage.folder WHERE library = ?1 AND root), root_item_id) "
       "WHERE oid = ?1");
-  facts.Bind(library, link.url, link.shape, resolved, run_).Run();
+  facts.Bind(library, link.url, link.shape, resolved, run_, root_id).Run();
   // Of a whole pass every set is due; of changes, those of changed items and those too old.
   db_->Get(
          "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "

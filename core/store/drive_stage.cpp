@@ -12,6 +12,7 @@ constexpr std::int64_t LastRaw(Oid library) { return (library << 32) | 0xfffffff
 constexpr std::int64_t kChangesFrom = std::int64_t{1} << 31;
 
 constexpr char kInsertRaw[] = "INSERT INTO stage.raw VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kInsertInheriting[] = "INSERT OR IGNORE INTO stage.inheriting VALUES (?, ?)";
 
 // max(id) makes SQLite take the other columns from the row that came last.
 constexpr char kFillFolders[] = R"sql(
@@ -79,26 +80,50 @@ constexpr char kEvidence[] = R"sql(
 
 }  // namespace
 
-Status SqliteStore::StageItems(Oid library, std::span<const DriveItem> items) {
-  if (auto begun = StartWrite(); !begun) return begun;
+Status SqliteStore::StageItems(Oid library, std::vector<DriveItem> items) {
+  if (auto ready = Ready(); !ready) return ready;
   Stage& stage = stages_[library];
+  for (const DriveItem& item : items) stage.quiet = stage.quiet && item.is_root;
+  if (stage.held && holding_ + items.size() <= held_items_) {
+    holding_ += items.size();
+    stage.held->Add(std::move(items));
+    return {};
+  }
+  if (auto begun = StartWrite(); !begun) return begun;
+  if (stage.held) Spill(library);
   if (stage.prepared) DropPrepared(library);
+  WriteRaw(library, items);
+  return EndWrite("storing a page of a library");
+}
+
+void SqliteStore::WriteRaw(Oid library, std::span<const DriveItem> items) {
+  Stage& stage = stages_[library];
+  stage.on_file = true;
   auto& insert = db_->Get(kInsertRaw);
   for (const DriveItem& item : items) {
-    stage.quiet = stage.quiet && item.is_root;
     insert
         .Bind(FirstRaw(library) + stage.rows++, item.id, item.parent_id, item.name, item.modified,
               item.unique_id, item.size, item.list_item_id, static_cast<int>(item.shared),
               static_cast<int>(item.kind), item.is_root, item.deleted)
         .Run();
   }
-  return EndWrite("storing a page of a library");
+}
+
+void SqliteStore::Spill(Oid library) {
+  Stage& stage = stages_[library];
+  const auto held = std::move(stage.held);
+  holding_ -= held->size();
+  if (stage.on_file) db_->Get("DELETE FROM stage.page WHERE library = ?").Bind(library).Run();
+  WriteRaw(library, held->items());
+  auto& insert = db_->Get(kInsertInheriting);
+  for (const std::int64_t id : held->inheriting()) insert.Bind(library, id).Run();
 }
 
 Status SqliteStore::StageChanges(Oid library) {
   if (auto begun = StartWrite(); !begun) return begun;
   DropStage(library);
   Stage& stage = stages_[library];
+  stage.held.reset();  // What the database holds joins them, in the tables.
   stage.changes = true;
   stage.rows = kChangesFrom;
   return EndWrite("beginning with what changed in a library");
@@ -106,16 +131,40 @@ Status SqliteStore::StageChanges(Oid library) {
 
 Status SqliteStore::Checkpoint(Oid library, const std::string& next_link,
                                const std::string& shape) {
+  if (auto ready = Ready(); !ready) return ready;
+  Stage& stage = stages_[library];
+  stage.next_link = next_link;
+  stage.shape = shape;
+  if (stage.held) return {};
   if (auto begun = StartWrite(); !begun) return begun;
+  WriteCheckpoint(library, stage);
+  return EndWrite("storing how far a library was read");
+}
+
+void SqliteStore::WriteCheckpoint(Oid library, const Stage& stage) {
   db_->Get("INSERT OR REPLACE INTO stage.checkpoint VALUES (?, ?, ?, ?)")
-      .Bind(library, next_link, shape, stages_[library].changes)
+      .Bind(library, stage.next_link, stage.shape, stage.changes)
       .Run();
-  return Commit();
+}
+
+void SqliteStore::KeepStages() {
+  for (auto& [library, stage] : stages_) {
+    if (!stage.held || stage.next_link.empty() || stage.held->packed()) continue;
+    if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
+    const std::string items = stage.held->Pack();
+    db_->Get("INSERT INTO stage.page(library, items) VALUES (?, ?)")
+        .Bind(library, sqlite::Blob{items})
+        .Run();
+    WriteCheckpoint(library, stage);
+    stage.on_file = true;
+  }
 }
 
 void SqliteStore::RememberStages() {
+  holding_ = 0;
   db_->Exec(
       "DELETE FROM stage.folder; DELETE FROM stage.node; DELETE FROM stage.inheriting;"
+      "DELETE FROM stage.page WHERE library NOT IN (SELECT library FROM stage.checkpoint);"
       "DELETE FROM stage.raw WHERE id >> 32 NOT IN (SELECT library FROM stage.checkpoint)");
   auto& known = db_->Get(
       "SELECT c.library, c.changes, (SELECT max(id) FROM stage.raw "
@@ -127,10 +176,24 @@ void SqliteStore::RememberStages() {
     stage.changes = known.Int(1) != 0;
     stage.rows = stage.changes ? kChangesFrom : 0;
     if (!known.IsNull(2)) stage.rows = known.Int(2) - FirstRaw(known.Int(0)) + 1;
+    if (stage.changes || !known.IsNull(2)) stage.held.reset();
+    stage.on_file = true;
     stage.quiet = false;
-    stages_[known.Int(0)] = stage;
+    stages_[known.Int(0)] = std::move(stage);
   }
   known.Reset();
+  auto& pages = db_->Get("SELECT library, items FROM stage.page ORDER BY seq");
+  pages.Bind();
+  while (pages.Step()) {
+    HeldDrive* held = stages_[pages.Int(0)].held.get();
+    const std::size_t before = held == nullptr ? 0 : held->size();
+    if (held == nullptr || !held->Unpack(pages.Text(1))) {
+      db_->Fail(SQLITE_CORRUPT);
+      break;
+    }
+    holding_ += held->size() - before;
+  }
+  pages.Reset();
 }
 
 Result<DriveState> SqliteStore::StateOfDrive(Oid library, const std::string& shape) {
@@ -192,13 +255,21 @@ void SqliteStore::DropPrepared(Oid library) {
 }
 
 void SqliteStore::DropStage(Oid library) {
-  if (stages_.size() == 1 && stages_.contains(library)) {  // Whole tables go at once.
+  const auto found = stages_.find(library);
+  if (found == stages_.end()) return;
+  if (found->second.held) holding_ -= found->second.held->size();
+  if (!found->second.on_file) {
+    // Nothing of it was ever written down.
+  } else if (found->second.held) {
+    db_->Get("DELETE FROM stage.page WHERE library = ?").Bind(library).Run();
+    db_->Get("DELETE FROM stage.checkpoint WHERE library = ?").Bind(library).Run();
+  } else if (stages_.size() == 1) {  // Whole tables go at once.
     db_->Get("DELETE FROM stage.raw").Bind().Run();
     db_->Get("DELETE FROM stage.folder").Bind().Run();
     db_->Get("DELETE FROM stage.node").Bind().Run();
     db_->Get("DELETE FROM stage.inheriting").Bind().Run();
     db_->Get("DELETE FROM stage.checkpoint").Bind().Run();
-  } else if (stages_.contains(library)) {
+  } else {
     db_->Get("DELETE FROM stage.raw WHERE id BETWEEN ? AND ?")
         .Bind(FirstRaw(library), LastRaw(library))
         .Run();
@@ -206,7 +277,7 @@ void SqliteStore::DropStage(Oid library) {
     db_->Get("DELETE FROM stage.checkpoint WHERE library = ?").Bind(library).Run();
     DropPrepared(library);
   }
-  stages_.erase(library);
+  stages_.erase(found);
 }
 
 Status SqliteStore::DiscardStage(Oid library) {
@@ -216,6 +287,11 @@ Status SqliteStore::DiscardStage(Oid library) {
 }
 
 Result<DriveEvidence> SqliteStore::StageEvidence(Oid library) {
+  if (auto ready = Ready(); !ready) return Fail(ready.error());
+  if (HeldDrive* held = stages_[library].held.get()) {
+    held->Prepare();
+    return held->Evidence();
+  }
   if (auto begun = StartWrite(); !begun) return Fail(begun.error());
   PrepareStage(library);
   DriveEvidence evidence;
@@ -237,15 +313,26 @@ Result<DriveEvidence> SqliteStore::StageEvidence(Oid library) {
 }
 
 Status SqliteStore::StageInheriting(Oid library, std::span<const std::int64_t> list_item_ids) {
+  if (auto ready = Ready(); !ready) return ready;
+  Stage& stage = stages_[library];
+  if (stage.held) {
+    stage.held->AddInheriting(list_item_ids);
+    return {};
+  }
   if (auto begun = StartWrite(); !begun) return begun;
-  stages_[library];  // So that DropStage knows of it.
-  auto& insert = db_->Get("INSERT OR IGNORE INTO stage.inheriting VALUES (?, ?)");
+  stage.on_file = true;
+  auto& insert = db_->Get(kInsertInheriting);
   for (const std::int64_t id : list_item_ids) insert.Bind(library, id).Run();
   return EndWrite("storing which items own their permissions");
 }
 
 Result<std::int64_t> SqliteStore::StageContradictions(Oid library,
                                                       std::span<const std::string> unique_ids) {
+  if (auto ready = Ready(); !ready) return Fail(ready.error());
+  if (HeldDrive* held = stages_[library].held.get()) {
+    held->Prepare();
+    return held->Contradictions(unique_ids);
+  }
   if (auto begun = StartWrite(); !begun) return Fail(begun.error());
   PrepareStage(library);
   db_->Get("DELETE FROM stage.named").Bind().Run();

@@ -168,6 +168,7 @@ Result<RunInfo> SqliteStore::Begun(const RunInfo& run, const RunRequest& request
     return Fail(attached.error());
   }
   committed_ = heartbeat_ = SteadyClock::now();
+  writes_ = 0;
   return run;
 }
 
@@ -268,7 +269,9 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
   if (!broken_ && !settled_ && (status == "complete" || status == "partial")) {
     if (auto settled = Settle(); !settled) return settled;
   }
+  const bool resumable = status == "interrupted" || status == "failed";
   if (!db_->InTransaction()) db_->Exec("BEGIN IMMEDIATE");
+  if (resumable && !broken_) KeepStages();
   db_->Get("UPDATE run SET status = ?, finished_at = ?, summary_json = ? WHERE number = ?")
       .Bind(status, replayed_ ? replayed_->finished_at : UtcText(std::chrono::system_clock::now()),
             summary_json, run_)
@@ -292,7 +295,7 @@ Status SqliteStore::FinishRun(const std::string& status, const std::string& summ
   if (!finished) return finished;
   run_ = 0;
   stages_.clear();
-  DetachStage(*db_, /*keep=*/status == "interrupted" || status == "failed");
+  DetachStage(*db_, /*keep=*/resumable);
   sqlite3_exec(db_->handle(), "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
   return {};
 }

@@ -350,10 +350,12 @@ constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kV
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;
-// the lower half of the numbers is for what the database held before the changes. node: the last
+// the lower half of the numbers is for what the database held before the changes. page: pages of
+// drives that are held in memory (held_drive.h), for a run that is resumed. node: the last
 // version of each item, by item id. folder: what may be a parent, for the walk.
 constexpr char kStageTables[] = R"sql(
 CREATE TABLE stage.run(number INTEGER);
+CREATE TABLE stage.page(seq INTEGER PRIMARY KEY, library INTEGER, items BLOB);
 CREATE TABLE stage.checkpoint(
   library INTEGER PRIMARY KEY, next_link TEXT, shape TEXT, changes INTEGER);
 CREATE TABLE stage.raw(
@@ -373,6 +375,8 @@ CREATE TABLE stage.inheriting(
   library INTEGER, list_item_id INTEGER, PRIMARY KEY(library, list_item_id)) WITHOUT ROWID;
 CREATE TABLE stage.named(unique_id TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql";
+
+constexpr int kStageVersion = 1;  // Another program's stage is not gone on with.
 
 std::string StagePath(const sqlite::Database& db) { return db.path() + "-stage"; }
 
@@ -455,7 +459,8 @@ Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed) {
   };
   if (resumed) {
     attach();
-    const bool ours = db.Number("SELECT number FROM stage.run") == run &&
+    const bool ours = db.Number("PRAGMA stage.user_version") == kStageVersion &&
+                      db.Number("SELECT number FROM stage.run") == run &&
                       db.Number("SELECT quick_check = 'ok' FROM pragma_quick_check(1, 'stage')");
     if (db.ok() && ours) return {};
     (void)db.Check("opening the staging area");
@@ -464,6 +469,7 @@ Status AttachStage(sqlite::Database& db, std::int64_t run, bool resumed) {
   RemoveStage(db);
   attach();
   db.Exec(kStageTables);
+  db.Exec(fmt::format("PRAGMA stage.user_version = {}", kStageVersion));
   db.Exec(fmt::format("INSERT INTO stage.run VALUES ({})", run));
   return db.Check("making the staging area of the audit database");
 }

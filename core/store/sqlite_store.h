@@ -2,7 +2,8 @@
 //
 // The parts, one file each: audit_store.cpp (opening, transactions), run_log.cpp (runs, lock),
 // object_rows.cpp (sites, libraries, lists and versions), drive_stage.cpp (delta pages on their
-// way), drive_merge.cpp (from stage to objects), item_scopes.cpp (owners by comparison),
+// way), held_merge.cpp (those in memory, numbered), drive_merge.cpp (from stage to objects),
+// item_scopes.cpp (owners by comparison),
 // permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
 // (deleted runs), run_merge.cpp (one run out of those of several databases), figures.cpp
 // (forecasts).
@@ -19,6 +20,7 @@
 
 #include "core/sqlite.h"
 #include "core/store/audit_store.h"
+#include "core/store/held_drive.h"
 
 namespace spa {
 
@@ -29,7 +31,7 @@ class SqliteStore final : public AuditStore {
   using SteadyClock = std::chrono::steady_clock;
 
  public:
-  explicit SqliteStore(std::unique_ptr<sqlite::Database> db);
+  SqliteStore(std::unique_ptr<sqlite::Database> db, std::size_t held_items);
   ~SqliteStore() override;  // A run that was not finished is interrupted.
 
   Result<RunInfo> BeginRun(const RunRequest& request) override;
@@ -55,7 +57,7 @@ class SqliteStore final : public AuditStore {
 
   Result<DriveState> StateOfDrive(Oid library, const std::string& shape) override;
   Status StageChanges(Oid library) override;
-  Status StageItems(Oid library, std::span<const DriveItem> items) override;
+  Status StageItems(Oid library, std::vector<DriveItem> items) override;
   Status Checkpoint(Oid library, const std::string& next_link, const std::string& shape) override;
   Status DiscardStage(Oid library) override;
   Result<DriveEvidence> StageEvidence(Oid library) override;
@@ -88,7 +90,8 @@ class SqliteStore final : public AuditStore {
 
  private:
   // --- transactions (audit_store.cpp) ---
-  Status StartWrite();                      // Demands a run, opens the transaction if none is.
+  Status Ready();                           // Demands a run; ends a transaction that is old.
+  Status StartWrite();                      // The same, and opens the transaction if none is.
   Status EndWrite(std::string_view doing);  // Hands out what went wrong since StartWrite.
 
   // --- runs (run_log.cpp) ---
@@ -121,20 +124,31 @@ class SqliteStore final : public AuditStore {
   // --- the stage (drive_stage.cpp) ---
   struct Stage {
     Stage() = default;
-    std::int64_t rows = 0;  // Numbered so far.
-    bool quiet = true;      // Nothing but the root was staged.
-    bool changes = false;   // To what the database holds; else the whole drive.
+    std::unique_ptr<HeldDrive> held = std::make_unique<HeldDrive>();  // Null: it is in the tables.
+    bool on_file = false;                                             // Some of it is.
+    std::int64_t rows = 0;                                            // Numbered so far.
+    bool quiet = true;     // Nothing but the root was staged.
+    bool changes = false;  // To what the database holds; else the whole drive.
     bool prepared = false;
+    std::string next_link, shape;  // Of the last checkpoint, until it is written down.
   };
-  void RememberStages();  // Of a run that goes on.
+  void RememberStages();    // Of a run that goes on.
+  void KeepStages();        // Writes down what is held, as far as the last checkpoints.
+  void Spill(Oid library);  // From memory into the tables.
+  void WriteRaw(Oid library, std::span<const DriveItem> items);
+  void WriteCheckpoint(Oid library, const Stage& stage);
   void StagePresent(Oid library);
   void PrepareStage(Oid library);
   void DropPrepared(Oid library);
   void DropStage(Oid library);
 
   // --- the merge (drive_merge.cpp, ledger.cpp) ---
-  std::string PlaceFolders(Oid library, ScopeMethod method);  // Returns the library's URL.
-  void MergeItems(Oid library, ScopeMethod method, const std::string& library_url);
+  std::string UrlOf(Oid container);
+  void PlaceFolders(Oid library, ScopeMethod method, const std::string& library_url);
+  bool NumberItems(Oid library, HeldDrive& drive);  // held_merge.cpp; whether any were known.
+  // `known`: the database may hold items of the library.
+  void MergeItems(Oid library, ScopeMethod method, const std::string& library_url,
+                  StagedItems& staged, bool known);
   // `quiet`: nothing is staged to be merged.
   void EndDrive(Oid library, ScopeMethod method, bool library_inherits, const DeltaLink& link,
                 bool quiet);
@@ -153,6 +167,9 @@ class SqliteStore final : public AuditStore {
   std::optional<Error> broken_;
   std::optional<RunIdentity> replayed_;
   std::unordered_map<Oid, Stage> stages_;
+  const std::size_t held_items_;  // At most so many are held in memory …
+  std::size_t holding_ = 0;       // … and so many are.
+  int writes_ = 0;                // Since the last transaction ended.
 };
 
 }  // namespace spa

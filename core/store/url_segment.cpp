@@ -16,13 +16,6 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
-bool StandsForItself(std::string_view name) {
-  for (const char c : name) {
-    if (!kPlain[static_cast<unsigned char>(c)]) return false;
-  }
-  return true;
-}
-
 void SegmentFunction(sqlite3_context* context, int, sqlite3_value** arguments) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
   if (text == nullptr) return;
@@ -33,6 +26,13 @@ void SegmentFunction(sqlite3_context* context, int, sqlite3_value** arguments) {
 }
 
 }  // namespace
+
+bool StandsForItself(std::string_view name) {
+  for (const char c : name) {
+    if (!kPlain[static_cast<unsigned char>(c)]) return false;
+  }
+  return true;
+}
 
 std::string UrlSegment(std::string_view name) {
   constexpr char kHex[] = "0123456789ABCDEF";

@@ -9,6 +9,7 @@
 namespace spa {
 
 std::string UrlSegment(std::string_view name);
+bool StandsForItself(std::string_view name);  // It is its own segment.
 
 // SQL: url_segment(name), NULL where the name stands for itself.
 void AddUrlSegmentFunction(sqlite::Database& db);

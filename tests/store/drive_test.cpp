@@ -14,11 +14,13 @@ namespace {
 
 constexpr auto kShared = SharedFacet::kShared;
 
-// A database with one site, one library and a run under way.
+// A database with one site, one library and a run under way. What is staged lies in memory, in the
+// tables, or begins in memory and grows out of it: all come to the same.
 struct Fixture {
+  std::size_t held = GENERATE(100'000u, 0u, 3u);
   TempDir dir;
   std::string path = dir.File("audit.db");
-  std::unique_ptr<AuditStore> store = OpenStore(path);
+  std::unique_ptr<AuditStore> store = OpenStore(path, held);
   RunNo run = 0;
   Oid site = 0, library = 0;
 

@@ -16,11 +16,12 @@ namespace {
 constexpr auto kShared = SharedFacet::kShared;
 constexpr const char* kShape = "shape";
 
-// A database with one library, run by run.
+// A database with one library, run by run; what is staged lies in memory, in the tables, or both.
 struct Fixture {
+  std::size_t held = GENERATE(100'000u, 0u, 3u);
   TempDir dir;
   std::string path = dir.File("audit.db");
-  std::unique_ptr<AuditStore> store = OpenStore(path);
+  std::unique_ptr<AuditStore> store = OpenStore(path, held);
   RunInfo run;
   Oid site = 0, library = 0;
 
@@ -353,10 +354,11 @@ TEST_CASE("A resumed run goes on at the page it had not stored") {
   f.Begin(RunMode::kFull);
   Must(f.store->StageItems(f.library, std::vector{Root("root"), File("a", "root", "a")}));
   Must(f.store->Checkpoint(f.library, "page 2", kShape));
+  Must(f.store->Commit());
   Must(f.store->StageItems(f.library, std::vector{File("b", "root", "b")}));
   f.store.reset();  // Without an end, as a process that dies.
 
-  f.store = OpenStore(f.path);
+  f.store = OpenStore(f.path, f.held);
   f.Resume();
   const DriveState state = Must(f.store->StateOfDrive(f.library, kShape));
   CHECK(state.next_link == "page 2");
@@ -369,6 +371,34 @@ TEST_CASE("A resumed run goes on at the page it had not stored") {
   CHECK(f.Query("SELECT object_id FROM v_objects WHERE object_type = 'file' ORDER BY 1") ==
         Strings{"a", "b", "c"});
   CHECK_FALSE(std::filesystem::exists(f.path + "-stage"));
+}
+
+TEST_CASE("A run that is interrupted keeps every page, and names and places survive it") {
+  Fixture f;
+  f.Begin(RunMode::kFull);
+  DriveItem odd = File("a", "folder", "100 % \xc3\xa4", kShared);
+  odd.modified = "2026-01-02T03:04:05Z";
+  odd.unique_id = "0a";
+  odd.size = 1'000'000'000'000;
+  odd.list_item_id = 7;
+  Must(f.store->StageItems(f.library, std::vector{Root("root"), odd, File("b", "root", "old")}));
+  Must(f.store->Checkpoint(f.library, "page 2", kShape));
+  Must(f.store->Commit());
+  Must(f.store->StageItems(f.library, std::vector{File("b", "root", "new"), Deleted("c")}));
+  Must(f.store->Checkpoint(f.library, "page 3", kShape));
+  Must(f.store->FinishRun("interrupted", ""));
+
+  f.Resume();
+  CHECK(Must(f.store->StateOfDrive(f.library, kShape)).next_link == "page 3");
+  CHECK(Must(f.store->StageContradictions(f.library, Strings{"0A"})) == 0);
+  CHECK(Must(f.store->StageEvidence(f.library)).items == 3);
+  FillDrive(*f.store, f.library, {Folder("folder", "root", "F")});
+  f.Finish();
+  CHECK(f.Query("SELECT object_url || ' ' || size || ' ' || modified_at FROM v_objects "
+                "WHERE object_id = 'a'") ==
+        Strings{"https://t/sites/s/Docs/F/100%20%25%20%C3%A4 1000000000000 2026-01-02T03:04:05Z"});
+  CHECK(f.Query("SELECT name FROM v_objects WHERE object_id IN ('b', 'c')") == Strings{"new"});
+  CHECK(f.Query("SELECT list_item_id FROM object WHERE list_item_id IS NOT NULL") == Strings{"7"});
 }
 
 TEST_CASE("A resumed run tries its gaps again and keeps what it has read") {

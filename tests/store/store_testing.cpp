@@ -12,8 +12,8 @@ TempDir::TempDir() {
   path_ = name;
 }
 
-std::unique_ptr<AuditStore> OpenStore(const std::string& path) {
-  return Must(AuditStore::Open(path, AuditStore::Mode::kReadWrite));
+std::unique_ptr<AuditStore> OpenStore(const std::string& path, std::size_t held_items) {
+  return Must(AuditStore::Open(path, AuditStore::Mode::kReadWrite, held_items));
 }
 
 Site MakeSite(const std::string& id, const std::string& url, const std::string& parent) {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/store/audit_store.h"
 #include "core/sqlite.h"
+#include "core/store/audit_store.h"
 #include "tests/catch.h"
 
 namespace spa::testing {
@@ -33,7 +33,8 @@ inline void Must(Status status) {
   REQUIRE(status.has_value());
 }
 
-std::unique_ptr<AuditStore> OpenStore(const std::string& path);
+std::unique_ptr<AuditStore> OpenStore(const std::string& path,
+                                      std::size_t held_items = AuditStore::kHeldItems);
 
 Site MakeSite(const std::string& id, const std::string& url, const std::string& parent = "");
 Drive MakeDrive(const std::string& id, const std::string& url);
