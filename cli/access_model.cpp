@@ -28,7 +28,8 @@ AccessModel::AccessModel(std::unique_ptr<sqlite::Database> db, const RunInfo& ru
       run_(run),
       rows_(*db_, run.number),
       principals_(rows_),
-      access_(rows_, principals_) {}
+      access_(rows_, principals_),
+      coverage_(*db_, run.number) {}
 
 ScopeIndex& AccessModel::index() {
   if (!index_) index_.emplace(rows_, principals_);

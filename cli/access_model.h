@@ -10,6 +10,7 @@
 
 #include "core/sqlite.h"
 #include "core/store/access_rows.h"
+#include "core/store/coverage.h"
 #include "permissions/access/scope_access.h"
 #include "permissions/access/scope_index.h"
 #include "report/access_export.h"
@@ -28,6 +29,7 @@ class AccessModel {
   Principals& principals() { return principals_; }
   ScopeAccess& access() { return access_; }
   ScopeIndex& index();  // Made at the first call.
+  Coverage& coverage() { return coverage_; }
   Status Check() { return db_->Check("reading access from the audit database"); }
 
  private:
@@ -36,6 +38,7 @@ class AccessModel {
   AccessRows rows_;
   Principals principals_;
   ScopeAccess access_;
+  Coverage coverage_;
   std::optional<ScopeIndex> index_;
 };
 

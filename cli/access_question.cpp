@@ -48,6 +48,7 @@ Result<AskedObject> FindObject(AccessModel& model, const std::string& text) {
                 fmt::format("whose permissions apply to {} is not known", asked.face.url));
   }
   asked.scope = *std::move(scope);
+  asked.state = model.coverage().StateOf(asked.face.oid, asked.face.owner);
   return asked;
 }
 

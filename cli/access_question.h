@@ -18,6 +18,7 @@ struct AskedObject {
   AskedObject() = default;
   ObjectFace face;
   ScopeGrants scope;
+  ObjectState state;  // whether its permissions were read
 };
 Result<AskedObject> FindObject(AccessModel& model, const std::string& text);
 Result<Node> FindPrincipal(AccessModel& model, const std::string& text);

@@ -22,6 +22,7 @@ Json HeadOf(const AccessModel& model, const AskedObject& asked) {
   json["object"] = answer::ObjectJson(asked.face.type, asked.face.id, asked.face.url);
   json["inherits"] = asked.face.owner != asked.face.oid;
   json["scope"] = answer::ObjectJson(asked.scope.type, asked.scope.id, asked.scope.url);
+  json["coverage"] = Name(asked.state.state);
   return json;
 }
 
@@ -31,19 +32,31 @@ std::string HeadText(const AskedObject& asked) {
   if (asked.face.owner != asked.face.oid) {
     text += fmt::format(" has the permissions of {} {}", Name(asked.scope.type), asked.scope.url);
   }
-  return EscapeForTerminal(text) + '\n';
+  text = EscapeForTerminal(text) + '\n';
+  if (asked.state.state != CoverageState::kRead && asked.state.state != CoverageState::kInherited) {
+    text += EscapeForTerminal(fmt::format("what follows may be wrong: {} ({})", asked.state.reason,
+                                          Name(asked.state.state))) +
+            '\n';
+  }
+  return text;
 }
 
 // The groups on the way whose members are not known.
 std::vector<Node> UnreadGroups(AccessModel& model, const ScopeGrants& scope) {
   std::vector<Node> unread;
-  for (const ScopeGrant& grant : scope.grants) {
-    if (grant.principal == kNoNode || !model.principals().At(grant.principal).is_group()) continue;
-    for (const Chain& chain : model.access().expansions().Of(grant.principal)->chains) {
-      using State = Principal::State;
+  using State = Principal::State;
+  const auto look = [&](Node group) {
+    for (const Chain& chain : model.access().expansions().Of(group)->chains) {
       const State state = model.principals().At(chain.group).state;
       const bool inside = state == State::kNotAsked && chain.before != UINT32_MAX;
-      if (state != State::kRead && !inside) unread.push_back(chain.group);
+      const bool known = state == State::kRead || state == State::kDeleted || inside;
+      if (!known) unread.push_back(chain.group);
+    }
+  };
+  for (const ScopeGrant& grant : scope.grants) {
+    for (const Node group : grant.groups) look(group);
+    if (grant.principal != kNoNode && model.principals().At(grant.principal).is_group()) {
+      look(grant.principal);
     }
   }
   std::sort(unread.begin(), unread.end());

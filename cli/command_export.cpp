@@ -22,9 +22,7 @@ Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
     return Fail(ErrorCode::kUsage, "--csv-dialect excel needs --format csv", "add --format csv");
   }
   if (options.all && flags.what != "permissions") {
-    return Fail(ErrorCode::kUsage,
-                "--all is for `export permissions`; " + flags.what + " always holds every object",
-                "leave it out");
+    return Fail(ErrorCode::kUsage, "--all is for `export permissions` alone", "leave it out");
   }
   return options;
 }

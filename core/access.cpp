@@ -18,6 +18,18 @@ std::string_view Name(Audience audience) {
   return "person";
 }
 
-std::string_view Name(Bound bound) { return bound == Bound::kExact ? "exact" : "lower"; }
+std::string_view Name(Bound bound) {
+  switch (bound) {
+    case Bound::kExact:
+      return "exact";
+    case Bound::kLower:
+      return "lower";
+    case Bound::kUpper:
+      return "upper";
+    case Bound::kOpen:
+      return "open";
+  }
+  return "open";
+}
 
 }  // namespace spa

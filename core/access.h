@@ -27,8 +27,10 @@ std::string_view Name(Audience audience);  // "anyone", "organization", …
 enum class Bound {
   kExact,
   kLower,  // A group or principal on the way could not be read: others may reach it, too.
+  kUpper,  // The list shows or lets people change only what they made: fewer may reach it.
+  kOpen,   // Both.
 };
-std::string_view Name(Bound bound);  // "exact", "lower"
+std::string_view Name(Bound bound);  // "exact", "lower", "upper", "open"
 
 // One step of a path: the object that owns the scope, the principal of its grant or its link, the
 // groups inside, the person.

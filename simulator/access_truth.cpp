@@ -18,8 +18,7 @@ using PathText = std::vector<std::string>;  // "kind:id"
 
 // What somebody reaches a scope by.
 struct Found {
-  std::string audience, user_id, name, user_type;
-  bool disabled = false;
+  std::string audience, user_id, name, user_type, blocked_by;
   struct Way {
     std::string role;
     bool needs_link = false, expired = false;
@@ -91,7 +90,7 @@ class Scope {
         needs_link = needs_link && way.needs_link;
       }
       json.Field("role", role).Field("needs_link", needs_link);
-      or_null("blocked_by", found.disabled ? "disabled" : open ? "" : "expired");
+      or_null("blocked_by", !found.blocked_by.empty() ? found.blocked_by : open ? "" : "expired");
       json.Open("paths", '[');
       for (const Found::Way& way : found.ways) {
         json.Open('[');
@@ -136,7 +135,8 @@ class Scope {
     const Group& group = t_.directory().groups()[number];
     const std::string hop = fmt::format("{}:{}", owners ? "group_owners" : "group", group.id);
     if (std::find(way_.path.begin(), way_.path.end(), hop) != way_.path.end()) return;
-    if (group.deleted || (group.hidden && !owners)) {
+    if (group.deleted) return;  // There is nobody in it any more.
+    if (group.hidden && !owners) {
       lower_ = true;
       return;
     }
@@ -168,7 +168,7 @@ class Scope {
     found.user_id = user.id;
     found.name = user.upn;
     found.user_type = user.guest ? "guest" : "member";
-    found.disabled = !user.enabled;
+    found.blocked_by = user.deleted ? "deleted" : user.enabled ? "" : "disabled";
     Take(found, (user.guest ? "guest:" : "user:") + user.id);
   }
 

@@ -17,9 +17,9 @@ constexpr int kDeepest = 100;  // webs below webs
 #define SPA_GRANT_COLUMNS                                                                      \
   "SELECT g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login, " \
   "g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at, "        \
-  "g.link_people, g.link_invited "
+  "g.link_people, g.link_invited, coalesce(g.link_groups, '[]') "
 
-constexpr int kGrantColumns = 13;
+constexpr int kGrantColumns = 14;
 
 // How addresses are compared: decoded, ASCII letters in lower case, without a query or a slash at
 // the end.
@@ -41,16 +41,14 @@ std::string_view OriginOf(std::string_view url) {
 
 AccessRows::AccessRows(sqlite::Database& db, RunNo run) : db_(db), run_(run) {
   started_at_ = StartOf(run);
-  has_site_scopes_ =
-      db.Number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'site_scope'") >
-      0;
 }
 
 void AccessRows::EachGroup(const std::function<void(const GroupRow&)>& use) {
-  sqlite::Statement rows(db_,
-                         "SELECT x.key, x.kind, x.id, coalesce(x.site_id, ''), "
-                         "lower(coalesce(x.link_id, '')), x.member_set, x.read_run >= ?1 "
-                         "FROM group_info x WHERE " SPA_STOOD("x") " ORDER BY x.key");
+  sqlite::Statement rows(
+      db_,
+      "SELECT x.key, x.kind, x.id, coalesce(x.site_id, ''), "
+      "lower(coalesce(x.link_id, '')), x.member_set, x.read_run >= ?1, coalesce(x.name, '') "
+      "FROM group_info x WHERE " SPA_STOOD("x") " ORDER BY x.key");
   rows.Bind(run_);
   GroupRow row;
   while (rows.Step()) {
@@ -61,6 +59,7 @@ void AccessRows::EachGroup(const std::function<void(const GroupRow&)>& use) {
     row.link_id = rows.Text(4);
     row.member_set = rows.Int(5);
     row.read = rows.Int(6) != 0;
+    row.name = rows.Text(7);
     use(row);
   }
 }
@@ -92,7 +91,8 @@ void AccessRows::Take(const sqlite::Statement& rows, GrantRow& row) {
   for (std::string_view* field :
        {&row.grant_id, &row.principal_type, &row.principal_id, &row.principal_name,
         &row.principal_login, &row.principal_email, &row.role, &row.levels, &row.link_scope,
-        &row.link_type, &row.link_expires_at, &row.link_people, &row.link_invited}) {
+        &row.link_type, &row.link_expires_at, &row.link_people, &row.link_invited,
+        &row.link_groups}) {
     *field = rows.Text(at++);
   }
 }
@@ -120,10 +120,26 @@ void AccessRows::EachGrantee(const std::function<void(Oid, bool, const GrantRow&
   read(false, SPA_GRANT_COLUMNS
        ", x.oid FROM scope x JOIN acl_grant g ON g.acl = x.acl WHERE g.role <> 'none' "
        "AND " SPA_STOOD("x"));
-  if (has_site_scopes_) {
-    read(true, SPA_GRANT_COLUMNS
-         ", x.oid FROM site_scope x JOIN acl_grant g ON g.acl = x.acl WHERE g.role <> 'none' "
-         "AND " SPA_STOOD("x"));
+  read(true, SPA_GRANT_COLUMNS
+       ", x.oid FROM site_scope x JOIN acl_grant g ON g.acl = x.acl WHERE g.role <> 'none' "
+       "AND " SPA_STOOD("x"));
+}
+
+void AccessRows::EachDirectoryObject(const std::function<void(const DirectoryRow&)>& use) {
+  sqlite::Statement rows(db_,
+                         "SELECT x.id, x.kind, x.state, x.name, x.login, x.email, "
+                         "coalesce(x.user_type, ''), x.account_enabled FROM principal x "
+                         "WHERE " SPA_STOOD("x") " ORDER BY x.id");
+  rows.Bind(run_);
+  DirectoryRow row;
+  while (rows.Step()) {
+    int at = 0;
+    for (std::string_view* field :
+         {&row.id, &row.kind, &row.state, &row.name, &row.login, &row.email, &row.user_type}) {
+      *field = rows.Text(at++);
+    }
+    row.account_enabled = rows.IsNull(7) ? std::nullopt : std::optional(rows.Int(7) != 0);
+    use(row);
   }
 }
 
@@ -151,7 +167,6 @@ void AccessRows::EachGrant(Oid scope, const std::function<void(const GrantRow&)>
 }
 
 void AccessRows::EachSiteGrant(Oid top_site, const std::function<void(const GrantRow&)>& use) {
-  if (!has_site_scopes_) return;
   auto& rows = db_.Get(SPA_GRANT_COLUMNS
                        "FROM site_scope x JOIN acl_grant g ON g.acl = x.acl WHERE x.oid = ?2 "
                        "AND " SPA_STOOD("x") " AND g.role <> 'none' ORDER BY g.ord");
@@ -172,6 +187,35 @@ void AccessRows::EachGrantOfSet(std::int64_t acl, const std::function<void(const
                        "FROM acl_grant g WHERE g.acl = ?1 AND g.role <> 'none' ORDER BY g.ord");
   rows.Bind(acl);
   ReadGrants(rows, use);
+}
+
+bool AccessRows::IsRead(Oid scope) {
+  auto& row = db_.Get("SELECT 1 FROM scope x WHERE x.oid = ?2 AND " SPA_STOOD("x"));
+  const bool read = row.Bind(run_, scope).Step();
+  row.Reset();
+  return read;
+}
+
+bool AccessRows::KnowsAdmins(Oid top_site) {
+  const auto [known, fresh] = admins_known_.try_emplace(top_site, false);
+  if (fresh) {
+    auto& row = db_.Get(
+        "SELECT 1 FROM site_scope x WHERE x.oid = ?2 AND x.source = 'rest' "
+        "AND " SPA_STOOD("x"));
+    known->second = row.Bind(run_, top_site).Step();
+    row.Reset();
+  }
+  return known->second;
+}
+
+bool AccessRows::IsNarrowed(Oid scope) {
+  auto& row = db_.Get(
+      "SELECT 1 FROM object x JOIN container c ON c.oid = CASE x.type WHEN 4 THEN x.oid ELSE "
+      "x.container END WHERE x.oid = ?2 AND x.type IN (4, 5) AND (c.read_security = 2 OR "
+      "c.write_security IN (2, 4)) AND " SPA_STOOD("x"));
+  const bool narrowed = row.Bind(run_, scope).Step();
+  row.Reset();
+  return narrowed;
 }
 
 Oid AccessRows::TopSiteOf(Oid object) {
@@ -312,7 +356,7 @@ RunNo AccessRows::GrantSince(Oid scope, std::string_view grant_id) {
   // Versions from this run back, for as long as each holds the grant and joins the one after it.
   RunNo since = 0;
   for (const bool site : {false, true}) {
-    if (site && (!has_site_scopes_ || since != 0)) break;
+    if (site && since != 0) break;
     auto& rows = site ? db_.Get(
                             "SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM acl_grant g "
                             "WHERE g.acl = x.acl AND g.grant_id = ?3) FROM site_scope x "

@@ -19,7 +19,7 @@ namespace spa {
 
 struct GroupRow {
   GroupRow() = default;
-  std::string_view key, kind, id, site_id, link_id;
+  std::string_view key, kind, id, site_id, link_id, name;
   std::int64_t member_set = 0;
   bool read = false;  // in this run; else known from an earlier one
 };
@@ -35,7 +35,15 @@ struct GrantRow {
   GrantRow() = default;
   std::string_view grant_id, principal_type, principal_id, principal_name, principal_login,
       principal_email, role, levels, link_scope, link_type, link_expires_at;
-  std::string_view link_people, link_invited;  // JSON lists
+  std::string_view link_people, link_invited, link_groups;  // JSON lists
+};
+
+// What the directory said of somebody who is named.
+struct DirectoryRow {
+  DirectoryRow() = default;
+  std::string_view id;  // directory id, else the login
+  std::string_view kind, state, name, login, email, user_type;
+  std::optional<bool> account_enabled;
 };
 
 struct GroupGap {  // A group whose members this run could not read.
@@ -67,6 +75,7 @@ class AccessRows {
   // Every grant that gives access, with the object that owns its scope; of those that hold for a
   // whole site collection (`site_wide`) with its topmost site.
   void EachGrantee(const std::function<void(Oid scope, bool site_wide, const GrantRow&)>& use);
+  void EachDirectoryObject(const std::function<void(const DirectoryRow&)>& use);
   void EachGroupGap(const std::function<void(const GroupGap&)>& use);
 
   // --- scopes ---
@@ -76,6 +85,13 @@ class AccessRows {
   // Every scope of the run with each of its grants, scope by scope.
   void EachScope(const std::function<void(Oid scope, std::int64_t acl)>& use);
   void EachGrantOfSet(std::int64_t acl, const std::function<void(const GrantRow&)>& use);
+  // The scope's grants were read, in this run or before.
+  bool IsRead(Oid scope);
+  // The administrators of the collection with this topmost site were.
+  bool KnowsAdmins(Oid top_site);
+  // A list lets people see or change only what they made: grants of it or of its items say more
+  // than holds (permissions.md 3.4).
+  bool IsNarrowed(Oid scope);
   // The topmost site above an object; 0 where there is none.
   Oid TopSiteOf(Oid object);
   std::string GraphIdOf(Oid oid);
@@ -102,8 +118,8 @@ class AccessRows {
   sqlite::Database& db_;
   RunNo run_;
   std::string started_at_;
-  bool has_site_scopes_;
   std::unordered_map<Oid, Oid> tops_;
+  std::unordered_map<Oid, bool> admins_known_;
 };
 
 }  // namespace spa

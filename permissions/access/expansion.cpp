@@ -54,7 +54,10 @@ std::shared_ptr<const Expansion> Expansions::Expand(Node group) const {
     const bool told_above =
         here.state == State::kNotAsked && at > 0 &&
         principals_.At(out.chains[out.chains[at].before].group).kind == Principal::Kind::kGroup;
-    if (here.state != State::kRead && !told_above) out.lower = true;
+    // One that is gone leads to nobody.
+    if (here.state != State::kRead && here.state != State::kDeleted && !told_above) {
+      out.lower = true;
+    }
     if (principals_.HasStrangers(last)) out.lower = true;
     for (const Node member : principals_.MembersOf(last)) {
       if (Without(member)) continue;

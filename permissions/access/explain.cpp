@@ -17,11 +17,11 @@ std::vector<RunNo> SincesOf(AccessRows& rows, ScopeAccess& access, const ScopeGr
   std::vector<RunNo> sinces = {0};
   if (grant.site_wide) sinces.push_back(granted);
   if (grant.is_link) sinces.push_back(granted);
-  if (way.chain == UINT32_MAX) {
+  if (way.group == kNoNode) {
     if (!grant.is_link) sinces.push_back(granted);
     return sinces;
   }
-  const auto expansion = access.expansions().Of(grant.principal);
+  const auto expansion = access.expansions().Of(way.group);
   std::vector<Node> nodes;
   for (std::uint32_t chain = way.chain; chain != UINT32_MAX;
        chain = expansion->chains[chain].before) {
@@ -29,7 +29,8 @@ std::vector<RunNo> SincesOf(AccessRows& rows, ScopeAccess& access, const ScopeGr
   }
   std::reverse(nodes.begin(), nodes.end());
   if (nodes.back() != way.who) nodes.push_back(way.who);
-  if (!grant.is_link) sinces.push_back(granted);
+  // A group that the link itself names is as old as the link.
+  if (!grant.is_link || way.group != grant.principal) sinces.push_back(granted);
   for (std::size_t i = 1; i < nodes.size(); ++i) {
     const Principal& member = access.principals().At(nodes[i]);
     const bool audience = member.kind == Principal::Kind::kAudience;
@@ -65,7 +66,7 @@ Explanation ExplainAccess(AccessRows& rows, ScopeAccess& access, const ScopeGran
                    [&](const auto& a, const auto& b) { return a.who == node && b.who != node; });
   for (const ScopeAccess::Way& way : ways) {
     const ScopeGrant& grant = scope.grants[way.grant];
-    if (way.chain != UINT32_MAX && access.expansions().Of(grant.principal)->more) {
+    if (way.group != kNoNode && access.expansions().Of(way.group)->more) {
       explanation.more = true;
     }
     if (explanation.paths.size() >= ScopeAccess::kMostPaths) {
@@ -148,9 +149,12 @@ AccessCut CutAccess(Principals& principals, ScopeAccess& access, const ScopeGran
       const auto found = numbers.find(grant.audience);
       if (found != numbers.end()) add(link, found->second, nullptr);
     }
-    if (std::binary_search(grant.people.begin(), grant.people.end(), node)) {
-      removal.kind = Removal::Kind::kLinkPerson;
-      add(link, numbers.at(node), &removal);
+    removal.kind = Removal::Kind::kLinkPerson;
+    for (const auto* named : {&grant.people, &grant.groups}) {
+      for (const Node each : *named) {
+        removal.member = each;
+        if (numbers.contains(each)) add(link, numbers.at(each), &removal);
+      }
     }
   }
   for (const Node group : above) {

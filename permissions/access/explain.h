@@ -43,7 +43,8 @@ struct Removal {
   enum class Kind { kGrant, kLink, kMembership, kLinkPerson };
   Kind kind = Kind::kGrant;
   std::uint32_t grant = 0;                 // kGrant, kLink, kLinkPerson: of the scope's grants
-  Node group = kNoNode, member = kNoNode;  // kMembership: this one out of that group
+  Node group = kNoNode, member = kNoNode;  // kMembership: this one out of that
+                                           // group; kLinkPerson: the member
 };
 std::string_view Name(Removal::Kind kind);  // "grant", "link", "membership", "link_person"
 

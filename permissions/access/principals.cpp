@@ -25,8 +25,7 @@ Guest GuestOf(std::string_view user_type, std::string_view login) {
 
 State StateOfGap(const GroupGap& gap) {
   if (gap.state == Name(CoverageState::kMembersHidden)) return State::kHidden;
-  if (gap.state == Name(CoverageState::kStale)) return State::kStale;
-  return gap.reason.starts_with("no such group") ? State::kDeleted : State::kFailed;
+  return gap.state == Name(CoverageState::kStale) ? State::kStale : State::kFailed;
 }
 
 Kind KindOfKey(std::string_view key) {
@@ -37,6 +36,14 @@ Kind KindOfKey(std::string_view key) {
 
 std::string KeyOf(std::string_view id, bool owners) {
   return (owners ? "group_owners:" : "group:") + AsciiLower(id);
+}
+
+template <class Use>
+void EachText(std::string_view list, Use use) {
+  if (list.size() <= 2) return;
+  for (const auto& text : nlohmann::json::parse(list, nullptr, false)) {
+    if (text.is_string()) use(text.get_ref<const std::string&>());
+  }
 }
 
 }  // namespace
@@ -94,6 +101,7 @@ Principals::Principals(AccessRows& rows) {
   ReadGroups(rows);
   ReadMembers(rows);
   ReadGrantees(rows);
+  ReadDirectory(rows);
   for (const Stranger& stranger : strangers_) Resolve(stranger);
   strangers_ = {};
   Number();
@@ -183,6 +191,7 @@ void Principals::Improve(Node node, const Face& face) {
   if (directory) from_directory_[node] = true;
   if (face.guest > person.guest) person.guest = face.guest;
   if (face.enabled) person.enabled = person.enabled.value_or(true) && *face.enabled;
+  person.gone = person.gone || face.gone;
 
   const auto note = [&](Names& names, const std::string& name) {
     if (name.empty()) return;
@@ -207,6 +216,8 @@ void Principals::TakePerson(const Face& face, std::uint32_t list) {
   stranger.name = face.name;
   stranger.mail = face.mail;
   stranger.guest = face.guest;
+  stranger.enabled = face.enabled;
+  stranger.gone = face.gone;
   strangers_.push_back(std::move(stranger));
 }
 
@@ -243,6 +254,9 @@ void Principals::Resolve(const Stranger& stranger) {
     if (face.guest > nodes_[node].guest) nodes_[node].guest = face.guest;
     if (nodes_[node].name.empty()) nodes_[node].name = Keep(face.name);
   }
+  Principal& person = nodes_[node];
+  if (stranger.enabled) person.enabled = person.enabled.value_or(true) && *stranger.enabled;
+  person.gone = person.gone || stranger.gone;
   if (stranger.list != UINT32_MAX) lists_[stranger.list].push_back(node);
 }
 
@@ -288,6 +302,7 @@ void Principals::ReadGroups(AccessRows& rows) {
     group.site_id = Keep(row.site_id);
     group.link_id = Keep(row.link_id);
     bool fresh_link = false;
+    NameGroup(node, row.name);
     if (!row.link_id.empty()) Entry(links_, row.link_id, fresh_link) = node;
     const auto [list, fresh] =
         list_of_set_.try_emplace(row.member_set, static_cast<std::uint32_t>(lists_.size()));
@@ -301,6 +316,40 @@ void Principals::ReadGroups(AccessRows& rows) {
     const std::string key = AsciiLower(gap.key);
     const Node node = AddGroup(key, KindOfKey(key), key.substr(key.find(':') + 1));
     nodes_[node].state = StateOfGap(gap);
+  });
+}
+
+void Principals::ReadDirectory(AccessRows& rows) {
+  rows.EachDirectoryObject([&](const DirectoryRow& row) {
+    const bool gone = row.state == "deleted" || row.state == "missing";
+    if (row.kind == "user") {
+      Face face;
+      const bool by_login =
+          row.id.find('|') != std::string_view::npos || row.id.find('@') != std::string_view::npos;
+      if (!by_login) face.id = row.id;
+      // A deleted user's name begins with its id; SharePoint remembers the one it had.
+      const bool renamed = row.state == "deleted" && face.id.size() > 0;
+      if (by_login) {
+        face.login = row.id;
+      } else if (!renamed) {
+        face.login = row.login;
+      }
+      face.name = row.name;
+      face.mail = row.email;
+      face.guest = GuestOf(row.user_type, row.login);
+      face.enabled = row.account_enabled;
+      face.gone = gone;
+      TakePerson(face, UINT32_MAX);
+    } else if (row.kind == "group" || row.kind == "directory_role") {
+      for (const bool owners : {false, true}) {
+        const Node node = Lookup(groups_, KeyOf(row.id, owners));
+        if (node == kNoNode) continue;
+        NameGroup(node, row.name);
+        if (gone) nodes_[node].state = State::kDeleted;
+      }
+    } else if (row.kind == "application") {
+      AddApplication(row.id, row.name);
+    }
   });
 }
 
@@ -374,23 +423,19 @@ void Principals::ReadGrantees(AccessRows& rows) {
     } else if (type == "application" && !row.principal_id.empty()) {
       AddApplication(row.principal_id, row.principal_name);
     } else if (type == "link") {
-      if (row.link_people.size() > 2) {
-        for (const auto& id : nlohmann::json::parse(row.link_people, nullptr, false)) {
-          if (!id.is_string()) continue;
-          const std::string text = AsciiLower(id.get_ref<const std::string&>());
-          if (groups_.contains("group:" + text)) continue;
-          face.id = text;
-          TakePerson(face, UINT32_MAX);
-        }
-      }
-      if (row.link_invited.size() > 2) {
-        for (const auto& address : nlohmann::json::parse(row.link_invited, nullptr, false)) {
-          if (!address.is_string()) continue;
-          Face invited;
-          invited.login = address.get_ref<const std::string&>();
-          TakePerson(invited, UINT32_MAX);
-        }
-      }
+      EachText(row.link_groups,
+               [&](const std::string& id) { AddGroup(KeyOf(id, false), Kind::kGroup, id); });
+      EachText(row.link_people, [&](const std::string& id) {
+        if (Lookup(groups_, KeyOf(id, false)) != kNoNode) return;
+        Face named;
+        named.id = id;
+        TakePerson(named, UINT32_MAX);
+      });
+      EachText(row.link_invited, [&](const std::string& address) {
+        Face invited;
+        invited.login = address;
+        TakePerson(invited, UINT32_MAX);
+      });
     } else if (type == "unknown" && !row.principal_email.empty() && row.principal_login.empty()) {
       face.login = row.principal_email;  // Invited by mail, not come yet.
       face.mail = row.principal_email;

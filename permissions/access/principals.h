@@ -39,8 +39,8 @@ struct Principal {
     kSiteGroup
   };
   enum class Guest : std::uint8_t { kUnknown, kMember, kGuest };
-  // kStale: known from an earlier run. kNotAsked: only seen inside another group, whose members
-  // may hold its own already.
+  // kStale: known from an earlier run. kDeleted: the directory has it no more. kNotAsked: only seen
+  // inside another group, whose members may hold its own already.
   enum class State : std::uint8_t { kRead, kStale, kHidden, kDeleted, kFailed, kNotAsked };
 
   bool is_group() const { return kind >= Kind::kGroup; }
@@ -50,6 +50,7 @@ struct Principal {
   Guest guest = Guest::kUnknown;  // people
   State state = State::kRead;     // groups: whether their members are known
   std::optional<bool> enabled;    // people: may they sign in
+  bool gone = false;              // people: deleted, or unknown to the directory
   std::string_view id;            // directory id; of a site group its number
   std::string_view login;         // people: the user principal name, else a mail address
   std::string_view name, mail;
@@ -99,12 +100,15 @@ class Principals {
     std::string_view id, login, name, mail;
     Principal::Guest guest = Principal::Guest::kUnknown;
     std::optional<bool> enabled;
+    bool gone = false;
   };
   struct Stranger {  // A person without a directory id, told apart once all ids are known.
     Stranger() = default;
     std::uint32_t list = UINT32_MAX;
     std::string login, name, mail;
     Principal::Guest guest = Principal::Guest::kUnknown;
+    std::optional<bool> enabled;
+    bool gone = false;
   };
 
   std::string_view Keep(std::string_view text);
@@ -119,6 +123,7 @@ class Principals {
   void TakePerson(const Face& face, std::uint32_t list);
   void Resolve(const Stranger& stranger);
   void ReadGroups(AccessRows& rows);
+  void ReadDirectory(AccessRows& rows);
   void ReadMembers(AccessRows& rows);
   void TakeMember(const MemberRow& row, std::uint32_t list);
   void ReadGrantees(AccessRows& rows);

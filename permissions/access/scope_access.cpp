@@ -92,6 +92,8 @@ ScopeGrants ScopeAccess::BareGrantsOf(Oid owner) {
   scope.owner = owner;
   const Oid top = rows_.TopSiteOf(owner);
   scope.site_id = rows_.GraphIdOf(top);
+  scope.narrowed = rows_.IsNarrowed(owner);
+  scope.unread = !rows_.IsRead(owner) || !rows_.KnowsAdmins(top);
   rows_.EachGrant(owner,
                   [&](const GrantRow& row) { scope.grants.push_back(Read(row, scope.site_id)); });
   rows_.EachSiteGrant(top, [&](const GrantRow& row) {
@@ -127,11 +129,12 @@ ScopeGrant ScopeAccess::Read(const GrantRow& row, const std::string& site_id) co
   } else {
     // Names do not narrow the other links; this one is for those it names.
     const auto take = [&](Node node) {
-      // A group in a link stands in the link's hidden group, which SharePoint alone tells of.
-      if (node == kNoNode || principals_.At(node).is_group()) {
-        grant.lower = grant.lower || grant.principal == kNoNode;
-      } else {
+      if (node == kNoNode) {
+        grant.lower = true;
+      } else if (!principals_.At(node).is_group()) {
         grant.people.push_back(node);
+      } else if (grant.principal == kNoNode) {  // Else it stands in the link's hidden group.
+        grant.groups.push_back(node);
       }
     };
     EachText(row.link_people, [&](const std::string& id) { take(principals_.ById(id)); });
@@ -154,47 +157,56 @@ std::vector<ScopeAccess::Way> ScopeAccess::WaysOf(const ScopeGrants& scope, Expa
   const auto wanted = [&](Node node) {
     return who.empty() || std::binary_search(who.begin(), who.end(), node);
   };
-  const auto put = [&](Node node, std::uint32_t grant, std::uint32_t chain, bool needs_link) {
+  const auto put = [&](Node node, std::uint32_t grant, Node group, std::uint32_t chain,
+                       bool needs_link) {
     Way way;
     way.who = node;
     way.grant = grant;
+    way.group = group;
     way.chain = chain;
     way.needs_link = needs_link;
     ways.push_back(way);
   };
-  const auto put_group = [&](const Expansion& group, std::uint32_t grant) {
-    EachStep(group, who, [&](const Step& step) { put(step.who, grant, step.chain, false); });
+  const auto put_group = [&](Node named, std::uint32_t grant, bool needs_link) {
+    const auto group = expansions.Of(named);
+    EachStep(*group, who,
+             [&](const Step& step) { put(step.who, grant, named, step.chain, needs_link); });
     // Groups that were asked for: the chains that end in them. Nodes of groups come last.
     if (who.empty() || !principals_.At(who.back()).is_group()) return;
-    for (std::uint32_t chain = 0; chain < group.chains.size(); ++chain) {
-      if (wanted(group.chains[chain].group)) put(group.chains[chain].group, grant, chain, false);
+    for (std::uint32_t chain = 0; chain < group->chains.size(); ++chain) {
+      const Node last = group->chains[chain].group;
+      if (wanted(last)) put(last, grant, named, chain, needs_link);
     }
   };
   for (std::uint32_t i = 0; i < scope.grants.size(); ++i) {
     const ScopeGrant& grant = scope.grants[i];
-    std::shared_ptr<const Expansion> group;
     if (grant.principal != kNoNode && !expansions.Without(grant.principal)) {
       if (principals_.At(grant.principal).is_group()) {
-        group = expansions.Of(grant.principal);
-        put_group(*group, i);
+        put_group(grant.principal, i, /*needs_link=*/false);
       } else if (wanted(grant.principal)) {
-        put(grant.principal, i, UINT32_MAX, false);
+        put(grant.principal, i, kNoNode, 0, false);
       }
     }
     if (!grant.is_link) continue;
     if (grant.audience != kNoNode && wanted(grant.audience)) {
-      put(grant.audience, i, UINT32_MAX, true);
+      put(grant.audience, i, kNoNode, 0, true);
     }
     for (const Node person : grant.people) {
       if (!wanted(person) || expansions.Without(person)) continue;
       // Who stands in the link's group has redeemed it and needs the address no more.
       bool redeemed = false;
-      if (group) EachStep(*group, {&person, 1}, [&](const Step&) { redeemed = true; });
-      if (!redeemed) put(person, i, UINT32_MAX, true);
+      if (grant.principal != kNoNode) {
+        EachStep(*expansions.Of(grant.principal), {&person, 1},
+                 [&](const Step&) { redeemed = true; });
+      }
+      if (!redeemed) put(person, i, kNoNode, 0, true);
+    }
+    for (const Node named : grant.groups) {
+      if (!expansions.Without(named)) put_group(named, i, /*needs_link=*/true);
     }
   }
   std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-    return std::tie(a.who, a.grant, a.chain) < std::tie(b.who, b.grant, b.chain);
+    return std::tie(a.who, a.grant, a.group, a.chain) < std::tie(b.who, b.grant, b.group, b.chain);
   });
   return ways;
 }
@@ -226,14 +238,17 @@ bool ScopeAccess::ReachOf(const ScopeGrants& scope, std::span<const Node> who, R
 }
 
 Bound ScopeAccess::BoundOf(const ScopeGrants& scope) {
-  for (const ScopeGrant& grant : scope.grants) {
-    if (grant.lower) return Bound::kLower;
-    if (grant.principal != kNoNode && principals_.At(grant.principal).is_group() &&
-        expansions_.Of(grant.principal)->lower) {
-      return Bound::kLower;
-    }
-  }
-  return Bound::kExact;
+  const bool lower =
+      scope.unread ||
+      std::any_of(scope.grants.begin(), scope.grants.end(), [&](const ScopeGrant& grant) {
+        const auto unread = [&](Node group) { return expansions_.Of(group)->lower; };
+        return grant.lower ||
+               (grant.principal != kNoNode && principals_.At(grant.principal).is_group() &&
+                unread(grant.principal)) ||
+               std::any_of(grant.groups.begin(), grant.groups.end(), unread);
+      });
+  if (scope.narrowed) return lower ? Bound::kOpen : Bound::kUpper;
+  return lower ? Bound::kLower : Bound::kExact;
 }
 
 std::vector<Node> ScopeAccess::SelvesOf(Node node) const {
@@ -249,7 +264,8 @@ std::vector<Node> ScopeAccess::SelvesOf(Node node) const {
 
 std::string_view ScopeAccess::BlockOf(Node node) const {
   const Principal& p = principals_.At(node);
-  return p.kind == Principal::Kind::kPerson && p.enabled == false ? "disabled" : "";
+  if (p.kind != Principal::Kind::kPerson) return "";
+  return p.gone ? "deleted" : p.enabled == false ? "disabled" : "";
 }
 
 // --- one reach ---
@@ -280,8 +296,8 @@ void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node
       needs_link = needs_link && way.needs_link;
       reach.role = Stronger(reach.role, grant.role);
     }
-    if (way.chain != UINT32_MAX && way.chain != 0) {
-      reach.more_paths = reach.more_paths || expansions_.Of(grant.principal)->more;
+    if (way.group != kNoNode && !reach.more_paths) {
+      reach.more_paths = expansions_.Of(way.group)->more;
     }
     if (reach.paths() < kMostPaths) {
       AppendPath(scope, way, told, reach);
@@ -315,26 +331,21 @@ void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told
     const bool app = principals_.At(grant.principal).kind == Principal::Kind::kApplication;
     reach.hops.emplace_back(app ? "app_grant" : "site_admin", scope.site_id, "");
   }
-  std::size_t groups = 0;
-  if (grant.is_link) {
-    reach.hops.emplace_back("link", grant.link_id, grant.name);
-  }
-  if (way.chain != UINT32_MAX) {
-    const auto expansion = expansions.Of(grant.principal);
+  if (grant.is_link) reach.hops.emplace_back("link", grant.link_id, grant.name);
+  if (way.group != kNoNode) {
+    const auto expansion = expansions.Of(way.group);
     const std::size_t first = reach.hops.size();
     // Backwards from the last group; a link stands for its hidden group.
     for (std::uint32_t chain = way.chain; chain != UINT32_MAX;
          chain = expansion->chains[chain].before) {
-      if (grant.is_link && chain == 0) break;
-      put(expansion->chains[chain].group);
-      ++groups;
+      const Node group = expansion->chains[chain].group;
+      if (!grant.is_link || group != grant.principal) put(group);
     }
     std::reverse(reach.hops.begin() + static_cast<std::ptrdiff_t>(first), reach.hops.end());
   }
   // A link for an audience ends there; a group that was asked for stands at its chain's end.
-  const bool link_audience = grant.is_link && way.chain == UINT32_MAX && way.who < 3;
-  const bool group_itself = groups > 0 && principals_.At(way.who).is_group();
-  if (!link_audience && !group_itself) put(way.who);
+  const bool link_audience = grant.is_link && way.group == kNoNode && way.who == grant.audience;
+  if (!link_audience && !principals_.At(way.who).is_group()) put(way.who);
   if (way.who != told) put(told);
   reach.ends.push_back(reach.hops.size());
 }

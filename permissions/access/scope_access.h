@@ -29,6 +29,7 @@ struct ScopeGrant {
   Node principal = kNoNode;  // of a link: its hidden group; kNoNode: cannot be told
   Node audience = kNoNode;   // of a link: whoever has it
   std::vector<Node> people;  // of a link: named in it, not known to have redeemed it
+  std::vector<Node> groups;  // of a link: named in it, where its hidden group is not known
   bool lower = false;        // somebody in it cannot be told
 };
 
@@ -38,6 +39,8 @@ struct ScopeGrants {
   ObjectType type = ObjectType::kSite;
   std::string id, name, url;  // of the owner
   std::string site_id;        // Graph id of the collection's topmost site
+  bool unread = false;    // its own grants, or the administrators of its collection, are not known
+  bool narrowed = false;  // by a setting of its list
   std::vector<ScopeGrant> grants;
 };
 
@@ -64,7 +67,8 @@ class ScopeAccess {
     Way() = default;
     Node who = kNoNode;
     std::uint32_t grant = 0;
-    std::uint32_t chain = UINT32_MAX;  // of the grant's expansion; none: named in the grant itself
+    Node group = kNoNode;     // the one the grant or link names; none: it names `who`
+    std::uint32_t chain = 0;  // of that group's expansion
     bool needs_link = false;
   };
   // All ways, by `who`; with `who`, theirs alone. As if `expansions` had everybody there is.

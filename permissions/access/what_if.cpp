@@ -22,6 +22,8 @@ std::string SignatureOf(const ScopeGrants& scope) {
     text += grant.link_scope;
     put(grant.people.size());
     for (const Node person : grant.people) put(person);
+    put(grant.groups.size());
+    for (const Node group : grant.groups) put(group);
   }
   return text;
 }

@@ -67,7 +67,9 @@ class Model {
  public:
   using Groups = std::map<std::string, std::vector<Member>>;
 
-  Model(const std::vector<Grant>& grants, const Groups& groups) {
+  Model(
+      const std::vector<Grant>& grants, const Groups& groups,
+      const std::function<void(AuditStore&, Oid)>& more = [](AuditStore&, Oid) {}) {
     const std::string path = dir_.File("audit.db");
     {
       auto store = OpenStore(path);
@@ -75,6 +77,8 @@ class Model {
       site = Must(store->PutSite(MakeSite("site", "https://t/sites/s")));
       Must(store->PutScope(site, grants));
       for (const auto& [id, members] : groups) Must(store->PutMembers(Group(id), members));
+      Must(store->PutSiteScope(site, "rest", {}));  // No administrators, and that is known.
+      more(*store, site);
       Must(store->FinishRun("complete", ""));
     }
     db_ = Must(sqlite::Database::Open(path, sqlite::Database::Mode::kReadOnly));
@@ -322,4 +326,46 @@ TEST_CASE("From a principal the index leads back to the scopes that name it") {
   CHECK(index.GrantedTo(kAnyoneNode).size() == 1);
   CHECK(index.WithLinks("anonymous").size() == 1);
   CHECK(index.WithLinks("organization").empty());
+}
+
+TEST_CASE("Administrators of a site collection reach every scope in it, around its grants") {
+  const std::vector<Grant> none;
+  Model model(none, {{"a", {User("u")}}}, [](AuditStore& store, Oid site) {
+    Grant admin = GroupGrant("a", Role::kOwner);
+    admin.levels = {"Site collection administrator"};
+    Must(store.PutSiteScope(site, "rest", std::vector{admin}));
+  });
+
+  const auto reaches = model.Reaches();
+
+  REQUIRE(reaches.size() == 1);
+  CHECK(reaches.at("u").role == Role::kOwner);
+  CHECK(reaches.at("u").Path(0)[1].kind == "site_admin");
+  CHECK(reaches.at("u").Path(0)[2].kind == "group");
+  const AccessCut cut = CutAccess(*model.principals, *model.access, model.scope, model.Of("u"));
+  CHECK(cut.removals.size() == 1);
+}
+
+TEST_CASE(
+    "Whom the directory has no more is told as deleted, and a deleted group leads to nobody") {
+  Model model({UserGrant("u"), GroupGrant("gone"), GroupGrant("unread")}, {},
+              [](AuditStore& store, Oid) {
+                DirectoryObject user;
+                user.id = "user-u";
+                user.kind = "user";
+                user.state = DirectoryObject::State::kDeleted;
+                Must(store.PutPrincipal(user));
+                DirectoryObject group;
+                group.id = "gone";
+                group.kind = "group";
+                group.state = DirectoryObject::State::kMissing;
+                Must(store.PutPrincipal(group));
+              });
+
+  const auto reaches = model.Reaches();
+
+  REQUIRE(reaches.size() == 1);
+  CHECK(reaches.at("user-u").blocked_by == "deleted");
+  CHECK_FALSE(model.access->expansions().Of(model.Of("gone"))->lower);
+  CHECK(model.access->expansions().Of(model.Of("unread"))->lower);
 }
