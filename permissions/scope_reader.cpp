@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/log/log.h"
 #include "permissions/claim.h"
 #include "permissions/graph_permission.h"
 #include "permissions/rest_decoders.h"
@@ -91,6 +92,12 @@ Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
     const auto assignments = co_await Assignments(target, *site_url);
     if (assignments) Clarify(*grants, *assignments);  // Else they stay unclear, and are shown so.
   }
+  bool inherits = false;
+  if (target.stood) inherits = co_await InheritsNow(target, *grants, *site_url);
+  if (inherits) {
+    co_await parts_.store.Do([&](AuditStore& store) { return store.PutItemInherits(target.oid); });
+    co_return;
+  }
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
 }
 
@@ -103,6 +110,24 @@ Task<void> ScopeReader::ReadByRest(ScopeTarget target, SiteUrl site_url) {
     co_return;
   }
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
+}
+
+Task<bool> ScopeReader::InheritsNow(const ScopeTarget& target, std::span<const Grant> grants,
+                                    const std::string& site_url) {
+  if (!parts_.sharepoint || target.list_id.empty() || target.list_item_id < 0) co_return false;
+  const bool may = co_await parts_.store.Do(
+      [&](AuditStore& store) { return store.MayInherit(target.oid, grants); });
+  if (!may) co_return false;
+  const std::string where =
+      fmt::format("lists(guid'{}')/items({})", target.list_id, target.list_item_id);
+  const auto owns = co_await parts_.sharepoint->Get(
+      fmt::format("{}/_api/web/{}/HasUniqueRoleAssignments", site_url, where),
+      fmt::format("asking whether {} in {} still owns its permissions", where, site_url),
+      &DecodeFlag);
+  if (owns) co_return !*owns;
+  AbortIfFatal(owns.error());
+  log::Debug("taken to own its permissions still: " + owns.error().message);
+  co_return false;
 }
 
 Task<Result<std::vector<Grant>>> ScopeReader::Assignments(const ScopeTarget& target,

@@ -1,6 +1,8 @@
 // ScopeReader: the permissions of scope owners into the store: of drive items through Graph in
 // batches, of list items through SharePoint REST. Where Graph has no word for a level, SharePoint
-// is asked for the rights behind it.
+// is asked for the rights behind it. An item that is read again though nobody said that it changed
+// may inherit by now: where its set could be that of its parent, SharePoint is asked. Graph cannot
+// tell: it marks copied entries as inherited, too. Without SharePoint it counts as owner.
 //
 // Threads: the io_context's thread.
 // Ends: ReadDrive and ReadList return when their reads are started in `reads`; or, where every item
@@ -42,6 +44,8 @@ class ScopeReader {
                                        TaskGroup& reads);
   [[nodiscard]] Task<void> ReadByGraph(ScopeTarget target, SiteUrl site_url);
   [[nodiscard]] Task<void> ReadByRest(ScopeTarget target, SiteUrl site_url);
+  [[nodiscard]] Task<bool> InheritsNow(const ScopeTarget& target, std::span<const Grant> grants,
+                                       const std::string& site_url);
   [[nodiscard]] Task<Result<std::vector<Grant>>> Assignments(const ScopeTarget& target,
                                                              const std::string& site_url);
 

@@ -113,6 +113,9 @@ struct ScopeTarget {
   std::string list_id;             // GUID of the list it stands in; empty where not known
   std::int64_t list_item_id = -1;  // -1: the library or list itself, or not known
   bool is_container = false;       // the library or list itself
+  // Owned its set when that was last read, and nobody said since that the item changed: it may have
+  // gone back to inheriting unsaid (graph.md 4.7).
+  bool stood = false;
 };
 
 // One whom a grant, a link or a site group names.
@@ -262,6 +265,11 @@ class AuditStore {
   // A list that shows or lets people change only what they made: what its grants allow is an upper
   // bound (permissions.md 3.4). 0: not told.
   virtual Status PutListSecurity(Oid list, std::int64_t read, std::int64_t write) = 0;
+  // An item of a library that owned its set, and inherits now: so does what used its set.
+  virtual Status PutItemInherits(Oid item) = 0;
+  // Whether an item with these grants may inherit: where it does, its set is no longer the one it
+  // owned, or that was as large as the one above.
+  virtual Result<bool> MayInherit(Oid item, std::span<const Grant> grants) = 0;
   // The direct members. Where those of a site group that stands for a sharing link have changed,
   // the permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
   virtual Status PutMembers(const GroupRef& group, std::span<const Member> members,

@@ -332,18 +332,19 @@ void SqliteStore::EndDrive(Oid library, ScopeMethod method, bool library_inherit
       "(SELECT item_id FROM stage.folder WHERE library = ?1 AND root), root_item_id) "
       "WHERE oid = ?1");
   facts.Bind(library, link.url, link.shape, resolved, run_, root_id).Run();
-  // Of a whole pass every set is due; of changes, those of changed items and those too old.
+  // Of a whole pass every set is due; of changes, those of changed items and those too old, which
+  // nobody speaks of.
   db_->Get(
-         "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "
+         "UPDATE scope SET due = ?3 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "
          "(SELECT oid FROM object WHERE container = ?1 AND scope = oid)")
-      .Bind(library, whole ? run_ : fresh_from_)
+      .Bind(library, whole ? run_ : fresh_from_, whole ? kDueTold : kDueUntold)
       .Run();
   if (!whole && !quiet) {
     db_->Get(
-           "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND oid IN "
-           "(SELECT e.oid FROM stage.node n JOIN entity e ON e.container = ?1 AND "
+           "UPDATE scope SET due = ?3 WHERE to_run IS NULL AND due <> ?3 AND read_run < ?2 AND oid "
+           "IN (SELECT e.oid FROM stage.node n JOIN entity e ON e.container = ?1 AND "
            "e.graph_id = n.item_id WHERE n.library = ?1 AND n.fresh)")
-        .Bind(library, run_)
+        .Bind(library, run_, kDueTold)
         .Run();
   }
   Confirm(library);
@@ -416,7 +417,7 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     list_id = drive.String(5);
   }
   drive.Reset();
-  const auto add = [&](Oid oid, std::string item_id, std::int64_t list_item_id) {
+  const auto add = [&](Oid oid, std::string item_id, std::int64_t list_item_id, bool stood) {
     ScopeTarget target;
     target.oid = oid;
     target.drive_id = drive_id;
@@ -424,22 +425,24 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     target.list_id = list_id;
     target.list_item_id = list_item_id;
     target.is_container = oid == library;
+    target.stood = stood;
     targets.push_back(std::move(target));
   };
   // To compare its items with, the library's own set is needed also where it inherits.
   if (after < library && (library_owns || every_item) && !library_read) {
-    add(library, root_item_id, -1);
+    add(library, root_item_id, -1, false);
     --limit;
   }
   auto& owners = db_->Get(R"sql(
-    SELECT o.oid, e.graph_id, coalesce(o.list_item_id, -1)
+    SELECT o.oid, e.graph_id, coalesce(o.list_item_id, -1),
+           EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL AND s.due = 2)
     FROM object o INDEXED BY object_owner JOIN entity e ON e.oid = o.oid
     WHERE o.container = ?1 AND o.scope = o.oid AND o.to_run IS NULL AND o.oid > ?2
       AND NOT EXISTS (SELECT 1 FROM scope s WHERE s.oid = o.oid AND s.to_run IS NULL
                       AND NOT s.due)
     ORDER BY o.oid LIMIT ?3)sql");
   auto& items = db_->Get(R"sql(
-    SELECT e.oid, e.graph_id, coalesce(o.list_item_id, -1)
+    SELECT e.oid, e.graph_id, coalesce(o.list_item_id, -1), 0
     FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL
     WHERE e.container = ?1
       AND e.graph_id > coalesce((SELECT a.graph_id FROM entity a
@@ -449,7 +452,7 @@ Result<std::vector<ScopeTarget>> SqliteStore::ScopeTargets(Oid library, Oid afte
     ORDER BY e.graph_id LIMIT ?3)sql");
   auto& rows = every_item ? items : owners;
   rows.Bind(library, after, std::max(limit, 0));
-  while (rows.Step()) add(rows.Int(0), rows.String(1), rows.Int(2));
+  while (rows.Step()) add(rows.Int(0), rows.String(1), rows.Int(2), rows.Int(3) != 0);
   rows.Reset();
   if (auto read = EndWrite("listing whose permissions are to be read"); !read) {
     return Fail(read.error());

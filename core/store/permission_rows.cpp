@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/store/content_hash.h"
@@ -126,12 +127,65 @@ Status SqliteStore::PutInherits(Oid object) {
   return EndWrite("storing that an object inherits");
 }
 
+Status SqliteStore::PutItemInherits(Oid item) {
+  if (auto begun = StartWrite(); !begun) return begun;
+  Oid library = 0, owner = 0;
+  auto& above = db_->Get(
+      "SELECT o.container, CASE WHEN o.parent = o.container THEN o.parent ELSE p.scope END "
+      "FROM object o JOIN object p ON p.oid = o.parent AND p.to_run IS NULL "
+      "WHERE o.oid = ? AND o.to_run IS NULL");
+  if (above.Bind(item).Step()) {
+    library = above.Int(0);
+    owner = above.Int(1);
+  }
+  above.Reset();
+  std::vector<Oid> users;  // Itself among them.
+  auto& used = db_->Get(
+      "SELECT o.oid FROM entity e JOIN object o ON o.oid = e.oid AND o.to_run IS NULL "
+      "WHERE e.container = ? AND o.scope = ?");
+  used.Bind(library, item);
+  while (used.Step()) users.push_back(used.Int(0));
+  used.Reset();
+  for (const Oid user : users) SetScope(user, owner);
+  if (!users.empty()) CloseScope(item);
+  return EndWrite("storing that an item inherits");
+}
+
+Result<bool> SqliteStore::MayInherit(Oid item, std::span<const Grant> grants) {
+  if (auto begun = StartWrite(); !begun) return Fail(begun.error());
+  const std::vector<Grant> normal = Normalised(grants);
+  const std::string hash = ContentHash(normal);
+  auto& same = db_->Get(
+      "SELECT 1 FROM scope s JOIN acl a ON a.id = s.acl "
+      "WHERE s.oid = ? AND s.to_run IS NULL AND a.hash = ?");
+  const bool stands = same.Bind(item, sqlite::Blob{hash}).Step();
+  same.Reset();
+  std::int64_t above = -1;
+  auto& count = db_->Get(R"sql(
+    WITH RECURSIVE up(oid, scope) AS (
+      SELECT p.oid, p.scope FROM object o JOIN object p ON p.oid = o.parent AND p.to_run IS NULL
+      WHERE o.oid = ? AND o.to_run IS NULL
+      UNION SELECT s.oid, s.scope FROM up JOIN object s ON s.oid = up.scope AND s.to_run IS NULL)
+    SELECT (SELECT count(*) FROM acl_grant g WHERE g.acl = s.acl AND g.role <> 'none'
+            AND g.principal_type <> 'link')
+    FROM up JOIN scope s ON s.oid = up.oid AND s.to_run IS NULL WHERE up.scope = up.oid)sql");
+  if (count.Bind(item).Step()) above = count.Int(0);
+  count.Reset();
+  const auto own = std::count_if(normal.begin(), normal.end(), [](const Grant& grant) {
+    return grant.role != Role::kNone && grant.principal_type != PrincipalType::kLink;
+  });
+  if (auto read = EndWrite("comparing a permission set with the one above"); !read) {
+    return Fail(read.error());
+  }
+  return !stands || own == above;
+}
+
 void SqliteStore::MakeDue(std::string_view link_id) {
   if (link_id.empty()) return;
   db_->Get(
-         "UPDATE scope SET due = 1 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND acl IN "
+         "UPDATE scope SET due = ?3 WHERE to_run IS NULL AND NOT due AND read_run < ?2 AND acl IN "
          "(SELECT acl FROM acl_grant WHERE principal_type = 'link' AND lower(grant_id) = ?1)")
-      .Bind(link_id, run_)
+      .Bind(link_id, run_, kDueUntold)
       .Run();
 }
 

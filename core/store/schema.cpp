@@ -185,7 +185,8 @@ CREATE VIEW v_coverage AS
   FROM told t;
 )sql";
 
-// What an incremental run goes by. `due`: the set is to be read again. `confirmed`: in these runs
+// What an incremental run goes by. `due`: the set is to be read again
+// (1: its item was told as changed, 2: for another reason). `confirmed`: in these runs
 // the whole container was enumerated, or its changes were, so that sets which are not due stood.
 // `listed_run`: the last run that knows all subsites, libraries and lists of the site.
 constexpr char kVersion2[] = R"sql(

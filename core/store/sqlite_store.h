@@ -73,6 +73,8 @@ class SqliteStore final : public AuditStore {
 
   Status PutScope(Oid owner, std::span<const Grant> grants) override;
   Status PutInherits(Oid object) override;
+  Status PutItemInherits(Oid item) override;
+  Result<bool> MayInherit(Oid item, std::span<const Grant> grants) override;
   Status PutSiteScope(Oid site, const std::string& source, std::span<const Grant> grants) override;
   Status PutListSecurity(Oid list, std::int64_t read, std::int64_t write) override;
   Status PutMembers(const GroupRef& group, std::span<const Member> members,
@@ -153,6 +155,9 @@ class SqliteStore final : public AuditStore {
   void EndDrive(Oid library, ScopeMethod method, bool library_inherits, const DeltaLink& link,
                 bool quiet);
   void Confirm(Oid library);  // This run vouches for what the library's scopes are.
+  // scope.due: why a set is to be read again. The service said so, with the flag that tells whether
+  // the item owns it; or nobody said anything.
+  static constexpr int kDueTold = 1, kDueUntold = 2;
   void MakeDue(std::string_view link_id);
   void WriteGap(std::optional<Oid> oid, std::string_view url, CoverageState state,
                 std::string_view reason, std::string_view remedy);

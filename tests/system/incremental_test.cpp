@@ -76,19 +76,6 @@ TEST_CASE("A quiet incremental run asks each library once, in batches, and reads
   CHECK(ReadText(tenant.Export("permissions", {"--all"})) == before);
 }
 
-TEST_CASE("A link's new end, of which nobody tells, is found within --max-age") {
-  Tenant tenant("small");
-  tenant.Summary({"--no-cache"});
-  Change(tenant, {{"seed", 1}, {"count", 5}, {"kinds", {"link.expiry"}}});
-  tenant.Summary({"--no-cache"});
-  CHECK(tenant.CompareAll().different > 0);
-
-  const json summary = tenant.Summary({"--no-cache", "--max-age", "0s"});
-
-  CHECK(summary["mode"] == "incremental");
-  CheckEqual(tenant.CompareAll());
-}
-
 TEST_CASE("Where the links are too old the drives are read whole, each for itself") {
   Tenant tenant("small", kCertificate, {"wire.delta_token_lifetime_changes=1"});
   tenant.Summary({"--no-cache"});
