@@ -33,8 +33,9 @@ TEST_CASE("Throttled, refused and cut off answers change nothing about the resul
 }
 
 TEST_CASE("While a service says wait nothing is sent to it") {
-  Words faults = With(kFaults, "faults.retry_after=decimal");
-  const Tenant tenant("small", kCertificate, faults);
+  const Tenant tenant("small", kCertificate,
+                      {"faults.rate_429=0.06", "faults.rate_503=0.06", "faults.retry_after=decimal",
+                       "faults.retry_after_seconds=0.05"});
   // One call at a time: what was on its way when the service said wait cannot be taken back.
   tenant.Configure({{"concurrency", {{"max_api_calls", 1}}}});
 
@@ -42,6 +43,7 @@ TEST_CASE("While a service says wait nothing is sent to it") {
 
   const auto seen = tenant.counters();
   CHECK(seen.throttled > 0);
+  CHECK(seen.unavailable > 0);
   CHECK(seen.early_retries == 0);
   CHECK(seen.requests_while_throttled == 0);
   CheckEqual(tenant.CompareAll());

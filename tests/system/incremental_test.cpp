@@ -76,6 +76,39 @@ TEST_CASE("A quiet incremental run asks each library once, in batches, and reads
   CHECK(ReadText(tenant.Export("permissions", {"--all"})) == before);
 }
 
+TEST_CASE(
+    "A quiet run costs one delta a library, in batches of twenty, and what sites always cost") {
+  Tenant tenant("small", kCertificate, {"sites=30", "libraries_per_site=3", "items=600"});
+  tenant.Summary({"--no-cache"});
+  const auto before = tenant.counters();
+  tenant.Summary({"--no-cache"});
+  const auto after = tenant.counters();
+  const auto floor = tenant.server().floor();
+  const auto asked = [&](const std::string& route) -> std::uint64_t {
+    const auto of = [&](const auto& counters) {
+      const auto at = counters.by_route.find(route);
+      return at == counters.by_route.end() ? 0 : at->second;
+    };
+    return of(after) - of(before);
+  };
+  std::uint64_t owners = 0;  // Libraries, and nothing below them.
+  for (const json& object : tenant.TrueObjects()) {
+    owners += object["object_type"] == "library" && !object["inherits"] ? 1 : 0;
+  }
+  const auto batches = after.batches - before.batches,
+             parts = after.batch_parts - before.batch_parts;
+  CAPTURE(floor.drives, floor.webs, owners, batches, parts);
+
+  REQUIRE(floor.drives > 60);
+  CHECK(asked("graph delta changes") == floor.drives);
+  CHECK(asked("graph delta") == 0);
+  CHECK(asked("graph permissions") == owners);
+  CHECK(asked("graph item") == 0);
+  CHECK(asked("graph drives") == asked("graph lists"));
+  CHECK(after.graph - before.graph - batches == floor.site_pages);
+  CHECK(batches <= parts / 20 + 6);
+}
+
 TEST_CASE("Where the links are too old the drives are read whole, each for itself") {
   Tenant tenant("small", kCertificate, {"wire.delta_token_lifetime_changes=1"});
   tenant.Summary({"--no-cache"});
