@@ -102,9 +102,10 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path, Mode m
   std::unique_ptr<Database> db(new Database);
   db->path_ = path;
   const bool writes = mode == Mode::kReadWrite;
-  if (writes) {
+  const bool scratch = writes && path == ":memory:";  // No file, gone with the Database.
+  if (writes && !scratch) {
     if (auto created = CreatePrivately(path); !created) return spa::Fail(created.error());
-  } else if (::access(path.c_str(), F_OK) != 0) {
+  } else if (!scratch && ::access(path.c_str(), F_OK) != 0) {
     return spa::Fail(ErrorCode::kUsage, fmt::format("there is no audit database at {}", path),
                      "Run an audit first, or name its file with --db.");
   }

@@ -102,6 +102,7 @@ struct ServeConfig {
 struct FindingsConfig {
   std::vector<std::string> internal_domains, allowed_guest_domains, sensitive_labels;
   std::map<std::string, double> thresholds;
+  std::string rules;  // A folder with rules of one's own; empty: none.
 };
 
 struct Config {

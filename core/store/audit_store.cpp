@@ -71,6 +71,7 @@ Status SqliteStore::Ready() {
   if (broken_) return Fail(*broken_);
   if (run_ == 0)
     return Fail(ErrorCode::kInternal, "the audit database was written to outside a run");
+  if (concluding_) return {};
   const bool old =
       replayed_ ? ++writes_ > kMostWrites : SteadyClock::now() - committed_ > kLongestTransaction;
   return old ? Commit() : Status();

@@ -21,11 +21,16 @@
 #include <string>
 #include <vector>
 
+#include "core/finding.h"
 #include "core/model.h"
 #include "core/result.h"
 #include "core/tenant_figures.h"
 
 namespace spa {
+
+namespace sqlite {
+class Database;
+}
 
 using Oid = std::int64_t;    // An object's number in this database, the same in every run.
 using RunNo = std::int64_t;  // A run's number; runs are ordered by it.
@@ -79,6 +84,14 @@ struct DriveState {
   bool changes = false;  // What is staged before `next_link` are changes, not the whole.
   // Where what changed since an earlier run can be asked; empty: everything is to be read.
   std::string delta_link;
+};
+
+struct FindingCounts {  // Those of one run.
+  FindingCounts() = default;
+  std::int64_t open[5] = {};  // By severity: what nobody accepted.
+  std::int64_t accepted = 0;  // With what was in the baseline.
+  std::vector<std::pair<std::string, std::string>> not_evaluated;  // rules, and why
+  std::optional<Severity> worst() const;                           // of those open
 };
 
 struct FoundList {  // A list, and the number it got in the store.
@@ -207,6 +220,18 @@ class AuditStore {
   // Also keeps what is staged, so that a run that is resumed goes on from there, and tells others
   // that this run is alive.
   virtual Status Commit() = 0;
+
+  // --- what is concluded from a run, once Settle was called ---
+  // Forgets what was concluded before, then lets `conclude` read what the run holds; it may call
+  // PutFinding and PutRule meanwhile, and make temporary tables, which it drops.
+  virtual Status Conclude(const std::function<Status(sqlite::Database& db)>& conclude) = 0;
+  virtual Status PutFinding(const Finding& finding) = 0;  // One that is there already stays.
+  virtual Status PutRule(const AppliedRule& rule) = 0;
+  virtual Result<FindingCounts> CountFindings(RunNo run) = 0;
+  // Outside a run, also while another process's run is under way. What is said of a finding takes
+  // the place of what was said before.
+  virtual Status Accept(std::span<const Acceptance> accepted) = 0;
+  virtual Status Reopen(std::span<const std::string> findings) = 0;
 
   // --- what discovery finds (all within the current run) ---
   // Insert or refresh; the parent of a subsite must have been put before it.

@@ -121,7 +121,6 @@ class Merge {
         scope_(Columns(db, "scope", {"oid", "from_run", "to_run", "acl", "read_run"})),
         group_(Columns(db, "group_info", {"key", "from_run", "to_run", "member_set", "read_run"})),
         gap_(Columns(db, "gap", {"seq", "run", "oid"})),
-        finding_(Columns(db, "finding", {"run", "oid"})),
         principal_(Columns(db, "principal", {"id", "from_run", "to_run", "read_run"})) {}
 
   void Take(std::size_t number, const Source& source);
@@ -151,8 +150,7 @@ class Merge {
 
   sqlite::Database& db_;
   bool partial_;
-  std::vector<std::string> object_, container_, grant_, member_, scope_, group_, gap_, finding_,
-      principal_;
+  std::vector<std::string> object_, container_, grant_, member_, scope_, group_, gap_, principal_;
   std::vector<std::string> tables_;
 };
 
@@ -212,8 +210,8 @@ void Merge::Take(std::size_t number, const Source& source) {
        fmt::format("member_set{} FROM src.member WHERE member_set {}", Then(member_),
                    ours("member_set", "m_group")));
   Copy(number, "m_gap", fmt::format("seq, oid{} FROM src.gap WHERE run = {}", Then(gap_), run));
-  Copy(number, "m_finding",
-       fmt::format("oid{} FROM src.finding WHERE run = {}", Then(finding_), run));
+  Copy(number, "m_acceptance",
+       "finding, owner, reason, until, baseline, accepted_at FROM src.acceptance");
   Copy(number, "m_confirmed",
        fmt::format("container FROM src.confirmed WHERE {} BETWEEN from_run AND to_run", run));
   db_.Exec("COMMIT");
@@ -421,10 +419,11 @@ void Merge::BringLedger(RunNo run) {
         WHERE h.url = g.url AND h.state = g.state AND h.src < g.src AND f.target IS e.target)
       ORDER BY g.src, g.seq)sql",
                        Then(gap_), run, Then(gap_, "g")));
-  db_.Exec(fmt::format(
-      "INSERT OR IGNORE INTO main.finding(run, oid{0}) SELECT {1}, e.target{2} FROM m_finding f "
-      "LEFT JOIN m_entity e ON e.src = f.src AND e.oid = f.oid",
-      Then(finding_), run, Then(finding_, "f")));
+  // Findings are concluded from the whole; what was decided about them stands.
+  db_.Exec(
+      "INSERT OR IGNORE INTO main.acceptance(finding, owner, reason, until, baseline, accepted_at) "
+      "SELECT finding, owner, reason, until, baseline, accepted_at FROM m_acceptance ORDER BY "
+      "accepted_at DESC");
 }
 
 std::string ShardsOf(const std::vector<int>& numbers, int count) {

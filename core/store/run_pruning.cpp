@@ -24,6 +24,7 @@ UPDATE container SET delta_link = NULL WHERE finished_run IN (SELECT number FROM
               WHERE g.run = finished_run AND e.container = container.oid AND g.reason = ?1);
 DELETE FROM gap WHERE run IN (SELECT number FROM doomed_run);
 DELETE FROM finding WHERE run IN (SELECT number FROM doomed_run);
+DELETE FROM applied_rule WHERE run IN (SELECT number FROM doomed_run);
 UPDATE run SET status = 'deleted', summary_json = NULL,
     finished_at = CASE WHEN status IN ('complete', 'partial') THEN finished_at END
   WHERE number IN (SELECT number FROM doomed_run);

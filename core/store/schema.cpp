@@ -347,7 +347,36 @@ CREATE VIEW v_access AS
     OR (principal_type = 'link' AND link_scope IN ('anonymous', 'organization'));
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// finding: what a run's rules found; `id` is the same in every run. acceptance: what people decided,
+// by that id; it outlives runs.
+constexpr char kVersion6[] = R"sql(
+DROP VIEW v_findings;
+DROP TABLE finding;
+CREATE TABLE finding(
+  run INTEGER NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, oid INTEGER,
+  message TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY(run, id)) WITHOUT ROWID;
+CREATE TABLE applied_rule(
+  run INTEGER NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, severity TEXT NOT NULL,
+  remedy TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, custom INTEGER NOT NULL,
+  PRIMARY KEY(run, id)) WITHOUT ROWID;
+CREATE TABLE acceptance(
+  finding TEXT PRIMARY KEY, owner TEXT NOT NULL, reason TEXT NOT NULL, until TEXT,
+  baseline INTEGER NOT NULL, accepted_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIEW v_findings AS
+  SELECT f.id, f.severity, o.object_type, o.object_id, o.object_url, f.evidence, w.remedy,
+         f.rule, w.name, f.message,
+         CASE WHEN a.finding IS NULL THEN 'open'
+              WHEN a.until < strftime('%Y-%m-%d', 'now') THEN 'expired'
+              WHEN a.baseline THEN 'baseline' ELSE 'accepted' END AS state,
+         a.owner AS accepted_by, a.reason AS accepted_reason, a.until AS accepted_until
+  FROM latest_run r CROSS JOIN finding f ON f.run = r.run
+  JOIN applied_rule w ON w.run = f.run AND w.id = f.rule
+  LEFT JOIN latest_face o ON o.oid = f.oid
+  LEFT JOIN acceptance a ON a.finding = f.id;
+)sql";
+
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3,
+                                  kVersion4, kVersion5, kVersion6};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;

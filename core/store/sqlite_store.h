@@ -5,7 +5,7 @@
 // way), held_merge.cpp (those in memory, numbered), drive_merge.cpp (from stage to objects),
 // item_scopes.cpp (owners by comparison),
 // permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
-// (deleted runs), run_merge.cpp (one run out of those of several databases), figures.cpp
+// (deleted runs), finding_rows.cpp (findings), run_merge.cpp (one run out of those of several databases), figures.cpp
 // (forecasts).
 //
 // After a storage error the open transaction is undone and the run can only be finished: every
@@ -48,6 +48,13 @@ class SqliteStore final : public AuditStore {
   Status PutForecast(const std::string& tenant_id, const std::string& document) override;
   Result<std::vector<Forecast>> Forecasts(const std::string& tenant_id) override;
   Status Commit() override;
+
+  Status Conclude(const std::function<Status(sqlite::Database& db)>& conclude) override;
+  Status PutFinding(const Finding& finding) override;
+  Status PutRule(const AppliedRule& rule) override;
+  Result<FindingCounts> CountFindings(RunNo run) override;
+  Status Accept(std::span<const Acceptance> accepted) override;
+  Status Reopen(std::span<const std::string> findings) override;
 
   Result<Oid> PutSite(const Site& site) override;
   Result<std::string> SiteAt(const std::string& url) override;
@@ -164,6 +171,7 @@ class SqliteStore final : public AuditStore {
 
   std::unique_ptr<sqlite::Database> db_;
   bool settled_ = false;
+  bool concluding_ = false;  // Nothing is committed in between: what is read must stay as it is.
   RunNo run_ = 0;         // 0: none begun.
   RunNo fresh_from_ = 0;  // The first run whose reads an incremental one still takes.
   bool incremental_ = false;
