@@ -22,6 +22,7 @@
 #include "core/capture/capture_writer.h"
 #include "core/clock.h"
 #include "core/log/log.h"
+#include "permissions/findings/evaluation.h"
 
 namespace spa {
 namespace {
@@ -54,7 +55,7 @@ class Audit {
         writer_(*store_, concurrency_),
         progress_(stderr, Progress::ForStderr(options.quiet)) {}
 
-  Result<AuditOutcome> Run();
+  Result<AuditOutcome> Run(const std::vector<Rule>& rules);
   Result<WarmOutcome> Warm(const RunUse& use);
 
  private:
@@ -133,7 +134,7 @@ Ending Audit::RunLoop(Task<void> work) {
   return ending;
 }
 
-Result<AuditOutcome> Audit::Run() {
+Result<AuditOutcome> Audit::Run(const std::vector<Rule>& rules) {
   if (auto prepared = Prepare(); !prepared) return Fail(std::move(prepared.error()));
   const Ending ending = RunLoop(Work());
 
@@ -154,6 +155,10 @@ Result<AuditOutcome> Audit::Run() {
   const bool whole = !outcome.interrupted && !aborted;
   if (whole) {
     if (auto settled = store_->Settle(); !settled) return Fail(settled.error());
+    if (auto found = EvaluateFindings(*store_, run_.number, config_.findings, rules);
+        !found) {
+      return Fail(found.error());
+    }
   }
   auto summary = Summarise(whole ? "" : outcome.interrupted ? "interrupted" : "failed");
   if (!summary) return Fail(aborted ? std::move(*aborted) : std::move(summary.error()));
@@ -436,6 +441,8 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
   if (!gaps) return Fail(gaps.error());
   auto methods = store_->MethodCounts(run_.number);
   if (!methods) return Fail(methods.error());
+  auto findings = store_->CountFindings(run_.number);
+  if (!findings) return Fail(findings.error());
   auto oldest = store_->OldestRead();
   if (!oldest) return Fail(oldest.error());
 
@@ -452,6 +459,7 @@ Result<RunSummary> Audit::Summarise(const std::string& status) {
                            ? replay_->head().duration_seconds
                            : std::chrono::duration<double>(SteadyClock::now() - started_).count();
   s.counts = *counts;
+  s.findings = *std::move(findings);
   // What the configuration leaves out is no gap: it was asked for, and counts as skipped.
   std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
   s.gaps = std::move(*gaps);
@@ -509,8 +517,10 @@ Result<AuditOutcome> RunAudit(const AuditOptions& asked) {
     tape.writer = *std::move(writer);
     options = ForRecording(std::move(options));
   }
+  auto rules = RulesOf(options.config.findings);
+  if (!rules) return Fail(std::move(rules.error()));
   Audit audit(options, std::move(*store), std::move(tape));
-  return audit.Run();
+  return audit.Run(*rules);
 }
 
 Result<WarmOutcome> RunWarm(const AuditOptions& options, std::int64_t groups) {

@@ -60,7 +60,7 @@ Result<ExitCode> CommandAudit(const Invocation& invocation) {
     if (auto written = Publish(*command, outcome->summary); !written) return Fail(written.error());
   }
   if (outcome->aborted && !outcome->interrupted) return Fail(*outcome->aborted);
-  const ExitCode exit = ExitOfRun(*outcome, command->min_coverage);
+  const ExitCode exit = ExitOfRun(*outcome, *command);
   if (exit == ExitCode::kCoverage) {
     log::Warn(fmt::format("coverage is {:.2f} %, under --min-coverage {}",
                           CoveragePercent(outcome->summary.counts), *command->min_coverage));

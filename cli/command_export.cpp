@@ -5,6 +5,7 @@
 #include "cli/files.h"
 #include "cli/options.h"
 #include "report/export.h"
+#include "report/findings_export.h"
 
 namespace spa {
 namespace {
@@ -21,13 +22,23 @@ Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
   if (options.excel && options.format != ExportOptions::Format::kCsv) {
     return Fail(ErrorCode::kUsage, "--csv-dialect excel needs --format csv", "add --format csv");
   }
+  if ((flags.format == "sarif" || flags.format == "ocsf") && flags.what != "findings") {
+    return Fail(ErrorCode::kUsage, "--format " + flags.format + " is for `export findings`",
+                "give jsonl, csv or json");
+  }
   if (options.all && flags.what != "permissions") {
     return Fail(ErrorCode::kUsage, "--all is for `export permissions` alone", "leave it out");
   }
   return options;
 }
 
-Status Write(const std::string& what, const ExportOptions& options, int fd) {
+Status Write(const Flags& flags, const ExportOptions& options, int fd) {
+  const std::string& what = flags.what;
+  if (what == "findings") {
+    return flags.format == "sarif"  ? ExportSarif(options, fd)
+           : flags.format == "ocsf" ? ExportOcsf(options, fd)
+                                    : ExportFindings(options, fd);
+  }
   if (what == "objects") return ExportObjects(options, fd);
   if (what == "coverage") return ExportCoverage(options, fd);
   if (what == "access") return ExportAccess(options, OpenReaches, fd);
@@ -54,11 +65,11 @@ Result<ExitCode> CommandExport(const Invocation& invocation) {
 
   Status written;
   if (flags.output_file.empty() || flags.output_file == "-") {
-    written = Write(flags.what, *options, STDOUT_FILENO);
+    written = Write(flags, *options, STDOUT_FILENO);
   } else {
     const auto file = OutputFile::Create(flags.output_file);
     if (!file) return Fail(file.error());
-    written = Write(flags.what, *options, file->fd());
+    written = Write(flags, *options, file->fd());
   }
   if (written = AsUsage(std::move(written)); !written) return Fail(written.error());
   return ExitCode::kDone;

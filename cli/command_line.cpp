@@ -32,6 +32,7 @@ class Grammar {
         "  sharepoint-audit plan                        forecast what an audit will cost\n"
         "  sharepoint-audit audit                       audit the tenant\n"
         "  sharepoint-audit export permissions          who has which permission, as JSON lines\n"
+        "  sharepoint-audit findings                    what should be looked at\n"
         "  sharepoint-audit who URL                     who can reach an object, and how\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
         "authentication,\n"
@@ -43,6 +44,7 @@ class Grammar {
     Plan();
     Doctor();
     Runs();
+    Findings();
     Export();
     Access();
     Cache();
@@ -144,8 +146,6 @@ class Grammar {
     audit->add_option("--patience", flags_.patience, "Give up after this long without progress")
         ->type_name("DURATION")
         ->capture_default_str();
-    // What later versions deliver is taken, so that it can be refused by name, but not advertised.
-    audit->get_option("--fail-on")->group("");
     Common(audit);
     AllKeys(audit);
   }
@@ -261,6 +261,53 @@ class Grammar {
     }
   }
 
+  void Findings() {
+    CLI::App* findings = Command("findings", "List what a run found, accept it, test rules");
+    findings->require_subcommand(0, 1);
+    findings->footer(
+        "Examples:\n"
+        "  sharepoint-audit findings --severity high\n"
+        "  sharepoint-audit findings accept 8c1f0a22b3d4e5f6 --owner pam --until 2027-03-31 \\\n"
+        "      --reason \"press kit, public on purpose\"\n"
+        "  sharepoint-audit audit --fail-on high");
+    Choice(findings->add_option("--severity", flags_.severity, "This severity and graver ones")
+               ->capture_default_str(),
+           {"info", "low", "medium", "high", "critical"});
+    findings->add_option("--rule", flags_.rule, "Of this rule alone")->type_name("RULE");
+    findings->add_option("--object", flags_.object, "Part of an object's URL, or its id")
+        ->type_name("TEXT");
+    Choice(findings->add_option("--state", flags_.state, "What was decided")->capture_default_str(),
+           {"all", "open", "accepted", "baseline", "expired"});
+    findings
+        ->add_option("--limit", flags_.limit, "How many are listed at most; 0: all")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1'000'000'000))
+        ->capture_default_str();
+    CLI::App* rules = Command("rules", "The rules, and which could be evaluated", findings);
+    CLI::App* accept = Command("accept", "Accept findings until a day: they do not count", findings);
+    accept->add_option("FINDING", flags_.words, "Ids, or beginnings of them")->required();
+    accept->add_option("--owner", flags_.owner, "Who answers for it")->required();
+    accept->add_option("--reason", flags_.reason, "Why it is all right")->required();
+    accept->add_option("--until", flags_.until, "The last day")->type_name("DATE")->required();
+    CLI::App* reopen = Command("reopen", "Take back what was decided", findings);
+    reopen->add_option("FINDING", flags_.words, "Ids, or beginnings of them")->required();
+    CLI::App* baseline =
+        Command("baseline", "All open findings are known: only new ones count", findings);
+    CLI::App* test = Command("test", "Test rules of one's own", findings);
+    Path(test->add_option("FOLDER", flags_.directory, "Rules and their tests"))->required();
+    Verbosity(test);
+    for (CLI::App* command : {findings, rules, baseline}) {
+      command->add_option("--run", flags_.run, "Run id; default: the last finished run");
+    }
+    for (CLI::App* command : {findings, rules}) {
+      command->add_flag("--json", flags_.json, "Print it as JSON");
+    }
+    for (CLI::App* command : {findings, rules, accept, reopen, baseline}) {
+      DatabaseKeys(command);
+      Common(command);
+    }
+  }
+
   void Export() {
     CLI::App* command =
         Command("export", "Write permissions, access, groups and more for other programs");
@@ -269,13 +316,15 @@ class Grammar {
         "  sharepoint-audit export permissions --format csv --csv-dialect excel --output who.csv\n"
         "  sharepoint-audit export permissions --all | jq 'select(.link_scope == \"anonymous\")'\n"
         "  sharepoint-audit export access | jq 'select(.audience == \"anyone\")'\n"
+        "  sharepoint-audit export findings --format sarif --output findings.sarif\n"
         "  sharepoint-audit export coverage");
     Choice(command->add_option("what", flags_.what, "What to write")->required(),
-           {"permissions", "access", "objects", "groups", "coverage"});
+           {"permissions", "access", "objects", "groups", "findings", "coverage"});
     command->add_option("--run", flags_.run, "Run id; default: the last finished run");
     command->add_flag("--all", flags_.all, "Every object, the inheriting included");
-    Choice(command->add_option("--format", flags_.format, "File format")->capture_default_str(),
-           {"jsonl", "csv", "json"});
+    Choice(command->add_option("--format", flags_.format, "File format; the last two: of findings")
+               ->capture_default_str(),
+           {"jsonl", "csv", "json", "sarif", "ocsf"});
     Choice(command->add_option("--csv-dialect", flags_.csv_dialect, "excel: with byte order mark")
                ->capture_default_str(),
            {"rfc4180", "excel"});

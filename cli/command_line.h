@@ -63,6 +63,10 @@ struct Flags {
   std::vector<std::string> sources;  // runs merge
   bool partial = false;
 
+  // findings
+  std::string severity = "info", rule, state = "all";
+  std::string owner, reason, until;
+
   // who, what, why, cut, whatif
   std::string principal, object, remove;
   int limit = 100;

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "core/clock.h"
 #include "core/store/audit_store.h"
+#include "permissions/findings/evaluation.h"
 #include "report/summary.h"
 
 namespace spa {
@@ -113,6 +114,8 @@ Result<RunSummary> Summarise(AuditStore& store, const RunInfo& run,
   if (!counts) return Fail(counts.error());
   auto gaps = store.Gaps(run.number);
   if (!gaps) return Fail(gaps.error());
+  auto findings = store.CountFindings(run.number);
+  if (!findings) return Fail(findings.error());
   auto methods = store.MethodCounts(run.number);
   if (!methods) return Fail(methods.error());
 
@@ -122,6 +125,7 @@ Result<RunSummary> Summarise(AuditStore& store, const RunInfo& run,
   s.tenant_id = run.tenant_id;
   s.started_at = run.started_at;
   s.counts = *counts;
+  s.findings = *std::move(findings);
   std::erase_if(*gaps, [](const Gap& gap) { return gap.state == CoverageState::kSkipped; });
   s.gaps = *std::move(gaps);
   s.scope_methods = *std::move(methods);
@@ -141,6 +145,8 @@ Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
   const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
   if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
+  const auto rules = RulesOf(loaded->config.findings);
+  if (!rules) return Fail(rules.error());
   std::vector<RunInfo> shards;
   for (const std::string& path : invocation.flags.sources) {
     auto source = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
@@ -153,6 +159,9 @@ Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
   if (!store) return Fail(store.error());
   const auto run = (*store)->BeginMerge(invocation.flags.sources, invocation.flags.partial);
   if (!run) return Fail(run.error());
+  if (auto found = EvaluateFindings(**store, run->number, loaded->config.findings, *rules); !found) {
+    return Fail(found.error());
+  }
   auto summary = Summarise(**store, *run, shards);
   if (!summary) return Fail(summary.error());
   if (auto finished = (*store)->FinishRun(summary->status, ToJson(*summary)); !finished) {

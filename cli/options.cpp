@@ -23,16 +23,6 @@ std::optional<T> Number(std::string_view text) {
   return number;
 }
 
-tl::unexpected<Error> NotAvailable(std::string_view option) {
-  return Fail(ErrorCode::kUsage, fmt::format("{} is not available in this version", option),
-              "run without it");
-}
-
-Status CheckAvailable(const Flags& flags) {
-  if (flags.fail_on != "none") return NotAvailable("--fail-on " + flags.fail_on);
-  return {};
-}
-
 log::Level LevelOf(const Flags& flags, const Config& config) {
   const log::Level configured = log::LevelNamed(config.log_level).value_or(log::Level::kInfo);
   if (flags.verbosity >= 2) return log::Level::kTrace;
@@ -93,8 +83,8 @@ Status OpenLog(const Flags& flags, const Config& config) {
 
 Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                                 const EnvironmentVariables& environment, bool to_terminal) {
-  if (auto checked = CheckAvailable(flags); !checked) return Fail(checked.error());
   AuditCommand command;
+  command.fail_on = SeverityNamed(flags.fail_on);  // The grammar let nothing else in but "none".
   const auto patience = ParseDuration(flags.patience);
   if (!patience) {
     return Fail(ErrorCode::kUsage, fmt::format("--patience \"{}\" is no duration", flags.patience),
@@ -144,11 +134,13 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
   return command;
 }
 
-ExitCode ExitOfRun(const AuditOutcome& outcome, std::optional<double> min_coverage) {
+ExitCode ExitOfRun(const AuditOutcome& outcome, const AuditCommand& command) {
   if (outcome.interrupted) return ExitCode::kInterrupted;
   if (outcome.summary.status == "failed") return ExitCode::kFailure;
-  if (min_coverage && CoveragePercent(outcome.summary.counts) < *min_coverage)
+  if (command.min_coverage && CoveragePercent(outcome.summary.counts) < *command.min_coverage)
     return ExitCode::kCoverage;
+  const auto worst = outcome.summary.findings.worst();
+  if (command.fail_on && worst && *worst >= *command.fail_on) return ExitCode::kFindings;
   return ExitCode::kDone;
 }
 

@@ -36,6 +36,7 @@ struct AuditCommand {
   AuditOptions run;
   std::string output_format;  // "table", "json" or "csv"
   std::optional<double> min_coverage;
+  std::optional<Severity> fail_on;  // --fail-on; nothing: none
   std::string metrics_file;
 };
 
@@ -44,6 +45,6 @@ Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                                 const EnvironmentVariables& environment, bool to_terminal);
 
 // How an audit that came to its end is told to scripts.
-ExitCode ExitOfRun(const AuditOutcome& outcome, std::optional<double> min_coverage);
+ExitCode ExitOfRun(const AuditOutcome& outcome, const AuditCommand& command);
 
 }  // namespace spa

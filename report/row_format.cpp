@@ -196,6 +196,14 @@ void RowFormat::List(std::string& out, std::size_t column, std::string_view json
   Text(out, column, joined);
 }
 
+void RowFormat::Json(std::string& out, std::size_t column, std::string_view json) const {
+  if (format_ == ExportOptions::Format::kCsv) {
+    Text(out, column, json);
+  } else {
+    Raw(out, column, json);
+  }
+}
+
 void RowFormat::EndRow(std::string& out) const {
   switch (format_) {
     case ExportOptions::Format::kJsonl:

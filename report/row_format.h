@@ -34,6 +34,8 @@ class RowFormat {
   void Int(std::string& out, std::size_t column, std::optional<std::int64_t> value) const;
   // `json` is a JSON list of strings as the database holds it; CSV joins it with ";".
   void List(std::string& out, std::size_t column, std::string_view json) const;
+  // A JSON value as it stands; in CSV a cell with its text.
+  void Json(std::string& out, std::size_t column, std::string_view json) const;
   void EndRow(std::string& out) const;
 
  private:

@@ -66,6 +66,16 @@ Json CoverageJson(const RunSummary& summary) {
           {"gaps", std::move(gaps)}};
 }
 
+Json FindingsJson(const FindingCounts& findings) {
+  Json json = Json::object();
+  for (int i = 4; i >= 0; --i) json[std::string(Name(static_cast<Severity>(i)))] = findings.open[i];
+  json["accepted"] = findings.accepted;
+  Json reasons = Json::object();
+  for (const auto& [rule, reason] : findings.not_evaluated) reasons[rule] = reason;
+  json["not_evaluated"] = std::move(reasons);
+  return json;
+}
+
 Json Fields(const RunSummary& s) {
   Json methods = Json::object();
   for (const auto& [method, drives] : s.scope_methods) methods[method] = drives;
@@ -90,12 +100,7 @@ Json Fields(const RunSummary& s) {
             {"links", counts.links},
             {"external", counts.external},
             {"anonymous", counts.anonymous}}},
-          {"findings",
-           {{"critical", s.findings.critical},
-            {"high", s.findings.high},
-            {"medium", s.findings.medium},
-            {"low", s.findings.low},
-            {"info", s.findings.info}}},
+          {"findings", FindingsJson(s.findings)},
           {"api",
            {{"http_requests", s.api.http_requests},
             {"graph_requests", s.api.graph_requests},
@@ -213,6 +218,16 @@ std::string ToTable(const RunSummary& s, std::size_t max_gaps) {
                            {counts.links, "links"},
                            {counts.external, "external"},
                            {counts.anonymous, "anonymous"}});
+  const auto found = [&](Severity severity) {
+    return std::pair(s.findings.open[static_cast<int>(severity)], Name(severity));
+  };
+  table.Numbers("Findings", {found(Severity::kCritical), found(Severity::kHigh),
+                             found(Severity::kMedium), found(Severity::kLow),
+                             found(Severity::kInfo), {s.findings.accepted, "accepted"}});
+  if (!s.findings.not_evaluated.empty()) {
+    table.Line("", fmt::format("{} rules could not be evaluated; 'findings rules' says why",
+                               s.findings.not_evaluated.size()));
+  }
   table.Numbers("Requests", {{s.api.http_requests, "HTTP"},
                              {s.api.graph_requests, "Graph"},
                              {s.api.sharepoint_requests, "SharePoint"},

@@ -29,9 +29,7 @@ struct RunSummary {
 
   StoreCounts counts;  // objects, scopes, grants and coverage
 
-  struct Findings {
-    std::int64_t critical = 0, high = 0, medium = 0, low = 0, info = 0;
-  } findings;
+  FindingCounts findings;
 
   struct Api {
     std::int64_t http_requests = 0, graph_requests = 0, sharepoint_requests = 0;

@@ -152,13 +152,26 @@ TEST_CASE("how a run ended becomes the exit code") {
   AuditOutcome outcome;
   outcome.summary = Summary();
 
-  CHECK(ExitOfRun(outcome, std::nullopt) == ExitCode::kDone);
-  CHECK(ExitOfRun(outcome, 90.0) == ExitCode::kDone);
-  CHECK(ExitOfRun(outcome, 90.1) == ExitCode::kCoverage);
+  const auto exit = [&](std::optional<double> coverage, std::optional<Severity> fail_on = {}) {
+    AuditCommand command;
+    command.min_coverage = coverage;
+    command.fail_on = fail_on;
+    return ExitOfRun(outcome, command);
+  };
+  CHECK(exit(std::nullopt) == ExitCode::kDone);
+  CHECK(exit(90.0) == ExitCode::kDone);
+  CHECK(exit(90.1) == ExitCode::kCoverage);
+  CHECK(exit(std::nullopt, Severity::kInfo) == ExitCode::kDone);
+  outcome.summary.findings.open[static_cast<int>(Severity::kHigh)] = 1;
+  CHECK(exit(std::nullopt) == ExitCode::kDone);
+  CHECK(exit(std::nullopt, Severity::kMedium) == ExitCode::kFindings);
+  CHECK(exit(std::nullopt, Severity::kHigh) == ExitCode::kFindings);
+  CHECK(exit(std::nullopt, Severity::kCritical) == ExitCode::kDone);
+  CHECK(exit(90.1, Severity::kHigh) == ExitCode::kCoverage);
   outcome.summary.status = "failed";
-  CHECK(ExitOfRun(outcome, std::nullopt) == ExitCode::kFailure);
+  CHECK(exit(std::nullopt) == ExitCode::kFailure);
   outcome.interrupted = true;
-  CHECK(ExitOfRun(outcome, 99.0) == ExitCode::kInterrupted);
+  CHECK(exit(99.0) == ExitCode::kInterrupted);
 }
 
 }  // namespace spa
