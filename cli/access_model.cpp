@@ -15,9 +15,7 @@ Result<std::unique_ptr<AccessModel>> AccessModel::Open(const std::string& db_pat
   }
   auto db = sqlite::Database::Open(db_path, sqlite::Database::Mode::kReadOnly);
   if (!db) return Fail(db.error());
-  (*db)->Exec(
-      "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824; "
-      "BEGIN");
+  (*db)->Exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");
   auto model = std::make_unique<AccessModel>(*std::move(db), *run);
   if (auto read = model->Check(); !read) return Fail(read.error());
   return model;

@@ -352,27 +352,34 @@ Oid AccessRows::NearestAbove(const std::string& text) {
   return nearest;
 }
 
-RunNo AccessRows::GrantSince(Oid scope, std::string_view grant_id) {
+RunNo AccessRows::GrantSince(Oid scope, bool site_wide, std::string_view grant_id) {
   // Versions from this run back, for as long as each holds the grant and joins the one after it.
-  RunNo since = 0;
-  for (const bool site : {false, true}) {
-    if (site && since != 0) break;
-    auto& rows = site ? db_.Get(
-                            "SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM acl_grant g "
-                            "WHERE g.acl = x.acl AND g.grant_id = ?3) FROM site_scope x "
-                            "WHERE x.oid = ?2 AND x.from_run <= ?1 ORDER BY x.from_run DESC")
-                      : db_.Get(
-                            "SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM acl_grant g "
-                            "WHERE g.acl = x.acl AND g.grant_id = ?3) FROM scope x "
-                            "WHERE x.oid = ?2 AND x.from_run <= ?1 ORDER BY x.from_run DESC");
-    rows.Bind(run_, site ? TopSiteOf(scope) : scope, grant_id);
+  const auto since = [&](sqlite::Statement& rows) {
+    RunNo first = 0;
     while (rows.Step() && rows.Int(2) != 0) {
-      if (since != 0 && rows.Int(1) != since) break;
-      since = rows.Int(0);
+      if (first != 0 && rows.Int(1) != first) break;
+      first = rows.Int(0);
     }
     rows.Reset();
+    return first;
+  };
+  if (!site_wide) {
+    return since(db_.Get("SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM acl_grant g "
+                         "WHERE g.acl = x.acl AND g.grant_id = ?3) FROM scope x "
+                         "WHERE x.oid = ?2 AND x.from_run <= ?1 ORDER BY x.from_run DESC")
+                     .Bind(run_, scope, grant_id));
   }
-  return since;
+  RunNo oldest = 0;
+  for (const char* source : {"rest", "graph"}) {
+    const RunNo first =
+        since(db_.Get("SELECT x.from_run, x.to_run, EXISTS (SELECT 1 FROM acl_grant g "
+                      "WHERE g.acl = x.acl AND g.grant_id = ?3) FROM site_scope x "
+                      "WHERE x.oid = ?2 AND x.source = ?4 AND x.from_run <= ?1 "
+                      "ORDER BY x.from_run DESC")
+                  .Bind(run_, TopSiteOf(scope), grant_id, source));
+    if (first != 0) oldest = first;
+  }
+  return oldest;
 }
 
 RunNo AccessRows::MemberSince(std::string_view group_key, std::string_view id,

@@ -104,8 +104,9 @@ class AccessRows {
   Oid NearestAbove(const std::string& text);
 
   // --- since when ---
-  // The first of the runs, without a break up to this one, in which the scope had that grant.
-  RunNo GrantSince(Oid scope, std::string_view grant_id);
+  // The first of the runs, without a break up to this one, in which the scope had that grant, or
+  // its collection (`site_wide`).
+  RunNo GrantSince(Oid scope, bool site_wide, std::string_view grant_id);
   // … in which the group had that member (directory id, else login).
   RunNo MemberSince(std::string_view group_key, std::string_view id, std::string_view login);
   std::string StartOf(RunNo run);

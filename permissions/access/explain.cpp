@@ -13,7 +13,7 @@ namespace {
 std::vector<RunNo> SincesOf(AccessRows& rows, ScopeAccess& access, const ScopeGrants& scope,
                             const ScopeAccess::Way& way) {
   const ScopeGrant& grant = scope.grants[way.grant];
-  const RunNo granted = rows.GrantSince(scope.owner, grant.grant_id);
+  const RunNo granted = rows.GrantSince(scope.owner, grant.site_wide, grant.grant_id);
   std::vector<RunNo> sinces = {0};
   if (grant.site_wide) sinces.push_back(granted);
   if (grant.is_link) sinces.push_back(granted);
