@@ -233,6 +233,41 @@ TEST_CASE("Who or what cannot be told ends with one sentence and the nearest nam
   CHECK(nothing.err.find("nearest") != std::string::npos);
 }
 
+TEST_CASE("Names of a tenant cannot take over a terminal") {
+  const Audited audited({"odd_name_rate=1"});
+  const json person = audited.Some(1, IsPerson).front();
+
+  for (const Words& words : {Words{"what", person.at("user_id"), "--limit", "0"},
+                             Words{"who", person.at("object_id"), "--limit", "0"},
+                             Words{"why", person.at("user_id"), person.at("object_id")},
+                             Words{"whatif", "--remove", "link-class:anonymous", "--limit", "0"}}) {
+    const Ended ended = audited.Ask(words);
+    INFO(words.front());
+    REQUIRE(ended.exit == 0);
+    CHECK(std::none_of(ended.out.begin(), ended.out.end(),
+                       [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7f; }));
+    for (const char* mark : {"\xE2\x80\xAE", "\xE2\x80\x8F", "\xE2\x81\xA6"}) {
+      CHECK(ended.out.find(mark) == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("Every form of the export of access says the same, in the same order") {
+  const Audited audited;
+  const std::string lines = ReadText(audited.tenant.Export("access"));
+
+  const json list = json::parse(ReadText(audited.tenant.Export("access", {"--format", "json"})));
+  const std::string csv = ReadText(audited.tenant.Export("access", {"--format", "csv"}));
+
+  CHECK(ReadText(audited.tenant.Export("access")) == lines);
+  CHECK(list == json(audited.rows));
+  CHECK(
+      csv.starts_with("object_type,object_id,object_url,audience,user_id,user_principal_name,"
+                      "user_type,role,needs_link,blocked_by,paths,bound,more_paths\r\n"));
+  CHECK(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')) ==
+        audited.rows.size() + 1);
+}
+
 TEST_CASE("An earlier run is answered as it was") {
   const Audited audited;
   const json person = audited.Some(1, IsPerson).front();
