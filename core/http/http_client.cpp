@@ -137,6 +137,7 @@ class HttpClient::Engine {
     for (CURL* easy : idle_) curl_easy_cleanup(easy);
     curl_multi_cleanup(multi_);  // Calls OnSocketWish for what is still open.
     timer_.cancel();
+    ++*turn_;
   }
 
   int in_flight() const { return static_cast<int>(transfers_.size()); }
@@ -267,15 +268,24 @@ class HttpClient::Engine {
   static int OnTimerWish(CURLM*, long milliseconds, void* user) {
     auto& self = *static_cast<Engine*>(user);
     self.timer_.cancel();
-    if (milliseconds < 0) return 0;
-    self.timer_.expires_after(std::chrono::milliseconds(milliseconds));
-    self.timer_.async_wait([&self](const boost::system::error_code& error) {
-      if (error) return;
-      int running = 0;
-      curl_multi_socket_action(self.multi_, CURL_SOCKET_TIMEOUT, 0, &running);
-      self.ReadMessages();
-    });
+    const unsigned turn = ++*self.turn_;  // What was wished before is void.
+    if (milliseconds == 0) {              // With each request: not worth a timer.
+      asio::post(self.io_, [&self, turns = self.turn_, turn] {
+        if (*turns == turn) self.TimeIsUp();
+      });
+    } else if (milliseconds > 0) {
+      self.timer_.expires_after(std::chrono::milliseconds(milliseconds));
+      self.timer_.async_wait([&self, turns = self.turn_, turn](const boost::system::error_code&) {
+        if (*turns == turn) self.TimeIsUp();
+      });
+    }
     return 0;
+  }
+
+  void TimeIsUp() {
+    int running = 0;
+    curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+    ReadMessages();
   }
 
   void ReadMessages() {
@@ -301,6 +311,8 @@ class HttpClient::Engine {
   Options options_;
   CURLM* multi_;
   asio::steady_timer timer_;
+  // How often libcurl has wished for a timer. Outlives us, for whoever is on the way to call.
+  std::shared_ptr<unsigned> turn_ = std::make_shared<unsigned>(0);
   std::unordered_map<curl_socket_t, std::shared_ptr<Watched>> sockets_;
   std::unordered_map<CURL*, std::shared_ptr<Transfer>> transfers_;
   std::vector<CURL*> idle_;

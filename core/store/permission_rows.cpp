@@ -21,6 +21,7 @@ Marks MarksOf(std::span<const Grant> grants) {
 }
 
 std::string JsonList(const std::vector<std::string>& texts) {
+  if (texts.empty()) return "[]";  // As nearly all are.
   return nlohmann::json(texts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
