@@ -98,8 +98,8 @@ Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
     stages.Start(Sort(reads));
-    // As many as can ask at once: each waits for one answer at a time.
-    for (int i = 0; i < config_.concurrency.max_api_calls; ++i) stages.Start(ScanWhole(reads));
+    // Each has one question out at a time, or is busy with an answer: twice as many as can ask.
+    for (int i = 0; i < 2 * config_.concurrency.max_api_calls; ++i) stages.Start(ScanWhole(reads));
     co_return;
   });
   progress_.phase = "reading permissions";

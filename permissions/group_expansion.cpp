@@ -12,7 +12,7 @@
 namespace spa {
 namespace {
 
-constexpr int kMaxLookups = 100;  // waiting at once: five full batches of misses
+constexpr int kMaxLookups = 400;  // waiting at once: twenty full batches of misses
 constexpr std::string_view kFields =
     "id,displayName,userPrincipalName,mail,userType,accountEnabled";
 
