@@ -268,7 +268,7 @@ void Traffic::Log(const Request& request, std::uint64_t number, const Response& 
   json.Open('{').Field("number", number).Field("method", request.method);
   json.Field("target", request.target).Field("route", response.route);
   json.Field("status", response.status).Field("units", response.units);
-  json.Field("parts", response.batch_parts);
+  json.Field("parts", response.batch_parts).Field("in_flight", counters_.in_flight);
   json.Field("traceparent", request.Header("traceparent"));
   json.Field("client_request_id", request.Header("client-request-id")).Close('}');
   line += '\n';

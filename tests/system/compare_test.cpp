@@ -32,16 +32,39 @@ std::vector<json> RequestsOf(const SimulatorServer& server) {
   return ParseLines(answer.substr(answer.find("\r\n\r\n") + 4));
 }
 
-// Of how many sites a library was being read at the same time, at most. A library's id begins with
-// that of its site collection.
+constexpr std::size_t kSite = 21;  // Letters of base64: a library's id begins with its site's.
+
+// The library whose items were asked for; empty where the request was another.
+std::string LibraryOf(const json& request) {
+  if (request.at("route") != "graph delta") return {};
+  std::string library = request.at("target");
+  library.erase(0, library.find("b!") + 2);
+  library.erase(library.find('/'));
+  return library;
+}
+
+// Of how many sites a library was asked for at the same time, at most. All requests take as long:
+// those under way when one comes are the last that came.
+std::size_t SitesInFlight(const std::vector<json>& requests) {
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto flying = std::min(i + 1, requests[i].at("in_flight").get<std::size_t>());
+    std::set<std::string> sites;
+    for (std::size_t j = i + 1 - flying; j <= i; ++j) {
+      const std::string library = LibraryOf(requests[j]);
+      if (!library.empty()) sites.insert(library.substr(0, kSite));
+    }
+    most = std::max(most, sites.size());
+  }
+  return most;
+}
+
+// Of how many sites a library was being read at the same time, at most.
 std::size_t SitesAtOnce(const std::vector<json>& requests) {
-  constexpr std::size_t kSite = 21;  // Letters of base64: 126 bits.
   std::map<std::string, std::pair<std::size_t, std::size_t>> libraries;  // First and last request.
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (requests[i].at("route") != "graph delta") continue;
-    std::string library = requests[i].at("target");
-    library.erase(0, library.find("b!") + 2);
-    library.erase(library.find('/'));
+    const std::string library = LibraryOf(requests[i]);
+    if (library.empty()) continue;
     libraries.try_emplace(library, i, i).first->second.second = i;
   }
   std::size_t most = 0;
@@ -68,6 +91,40 @@ TEST_CASE("Sites are audited side by side, as many as the configuration lets", "
   const std::size_t at_once = SitesAtOnce(RequestsOf(eight.server()));
   CHECK(at_once >= 2);
   CHECK(at_once <= 8);
+}
+
+// With a latency that is the same for all, throughput is what is in flight divided by it.
+TEST_CASE("Eight sites at once keep twenty requests in flight, one site a third of that",
+          "[S4-27]") {
+  // Slow answers, so that a busy machine can keep up with twenty of them.
+  const auto words = [](const std::string& sites, const std::string& items) {
+    return Words{"sites=" + sites, "items=" + items, "subsite_rate=0", "faults.latency_ms=400"};
+  };
+  const Tenant one("medium", kSecret, words("15", "3000"));
+  const Tenant eight("medium", kSecret, words("80", "20000"));
+  one.Summary({"--no-cache", "--max-sites", "1"});
+  eight.Summary({"--no-cache", "--max-sites", "8"});
+
+  // While libraries are being read: how many requests there were when one came.
+  const auto in_flight = [](const std::vector<json>& requests) {
+    std::vector<int> flying;
+    for (const json& request : requests) {
+      if (request.at("route") == "graph delta") flying.push_back(request.at("in_flight"));
+    }
+    REQUIRE(flying.size() > 30);
+    const auto edge = static_cast<std::ptrdiff_t>(flying.size() / 10);
+    const auto warm = flying.begin() + edge, last = flying.end() - edge;
+    std::sort(warm, last);
+    return *(warm + (last - warm) / 2);
+  };
+  const auto alone = RequestsOf(one.server()), together = RequestsOf(eight.server());
+  INFO(in_flight(alone) << " and " << in_flight(together));
+  CHECK(SitesAtOnce(alone) == 1);
+  CHECK(SitesInFlight(alone) == 1);
+  CHECK(SitesInFlight(together) == 8);
+  CHECK(in_flight(together) >= 18);
+  CHECK(in_flight(together) >= 3 * in_flight(alone));
+  CHECK(eight.counters().peak_in_flight <= 20);
 }
 
 TEST_CASE("Runs without, with a cold and with a warm cache are compared by their summaries",
