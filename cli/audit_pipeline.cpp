@@ -28,8 +28,10 @@ AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool 
       directory_(graph_, Family::kDirectory),
       found_(executor_, kFoundAhead),
       whole_(executor_, kFoundAhead, config.concurrency.max_sites),
+      people_({directory_, cache, TenantScope(config), store}, executor_),
+      assignments_(sharepoint_),
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
-                   cache, TenantScope(config), store),
+                   cache, TenantScope(config), store, people_, assignments_),
       app_grants_(batches_, store),
       site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
@@ -38,8 +40,9 @@ AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool 
                  config.discovery, config.target_sites, shard),
       drive_scan_({graph_, batches_, rest ? &sharepoint_ : nullptr, store, progress}),
       list_scan_({sharepoint_, store, progress}),
-      scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress}, config.permissions,
-                    executor_),
+      scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress, people_,
+                     rest ? &assignments_ : nullptr},
+                    config.permissions, executor_),
       group_expansion_({directory_, cache, TenantScope(config), store, progress}, executor_) {}
 
 Task<void> AuditPipeline::Run() {
@@ -52,6 +55,8 @@ Task<void> AuditPipeline::Run() {
     if (config_.permissions.expand_groups) {
       progress_.phase = "reading groups";
       co_await group_expansion_.Run();
+      progress_.phase = "reading people";
+      co_await people_.Run();
     }
     co_await cache_.Settle();  // What it loads again to compare waits in the queues.
     queues.Stop();

@@ -27,6 +27,7 @@
 #include "discovery/site_walk.h"
 #include "permissions/app_grants.h"
 #include "permissions/group_expansion.h"
+#include "permissions/people.h"
 #include "permissions/scope_reader.h"
 #include "permissions/site_access.h"
 
@@ -39,6 +40,9 @@ class AuditPipeline {
   AuditPipeline(const Config& config, Shard shard, bool rest, bool incremental,
                 ServiceClient& service, CacheManager& cache, StoreWriter& store,
                 RunProgress& progress);
+
+  // For a run whose answers are kept, or come from a capture.
+  void AskOneByOne() { assignments_.AskOneByOne(); }
 
   [[nodiscard]] Task<void> Run();
 
@@ -68,6 +72,8 @@ class AuditPipeline {
   BatchQueue batches_, directory_;
   Channel<FoundContainer> found_;
   ScanQueue whole_;  // To be read whole.
+  People people_;
+  RoleAssignments assignments_;
   SiteAccess site_access_;
   AppGrants app_grants_;
   SiteWalk site_walk_;

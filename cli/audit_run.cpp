@@ -302,6 +302,7 @@ Task<void> Audit::Work() {
     if (!replay_) group.Start(CommitNowAndThen());
     AuditPipeline pipeline(config_, shard, SharePointListens(config_, *tokens_),
                            run_.mode == "incremental", *service_, cache_, writer_, counters_);
+    if (record_ || replay_) pipeline.AskOneByOne();
     std::exception_ptr failure;
     try {
       co_await pipeline.Run();

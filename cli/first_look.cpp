@@ -269,7 +269,7 @@ Task<SiteFacts> Look::ReadFacts(Site site) {
   }
   std::set<std::string> linked;
   for (const RestSiteGroup& group : *groups) {
-    const auto link = ParseLinkGroup(group.title, group.owner_title);
+    const auto link = ParseLinkGroup(group.title);
     if (link) linked.insert(link->item_unique_id);
     for (const Member& member : group.members) {
       if (member.kind.starts_with("group") && !member.id.empty())
@@ -292,8 +292,9 @@ void Look::Assume() {
   f.owning_webs = webs.owning_webs;
   f.library_reads = std::max(linked_items_, Owners(f.library_items));
   f.list_reads = Owners(f.list_items);
+  f.list_batches = std::min(f.list_reads, f.lists);
   const auto seen = static_cast<std::int64_t>(groups_.size());
-  f.groups = std::max(seen, kGroupsOfCollection * f.collections);
+  f.groups = 2 * std::max(seen, kGroupsOfCollection * f.collections);
   if (look_.rest) {
     look_.assumptions.push_back(fmt::format(
         "Items with permissions of their own: {} that own a sharing link, or 2 % of all items.",

@@ -107,6 +107,7 @@ struct Grant {
   std::optional<bool> link_has_password;
   std::optional<bool> link_blocks_download;
   std::vector<std::string> link_people;   // Directory ids, sorted.
+  std::vector<std::string> link_groups;   // Of these, those of groups, sorted.
   std::vector<std::string> link_invited;  // Addresses of people without a directory id, sorted.
 
   std::string source;  // "graph" or "rest"

@@ -28,9 +28,12 @@ struct TenantFigures {
   std::int64_t list_pages = 0;  // At 2,000 items a page, one at least.
 
   std::int64_t library_reads = 0;  // Items whose permissions are read by Graph.
-  std::int64_t list_reads = 0;     // By SharePoint.
+  std::int64_t list_reads = 0;     // By SharePoint,
+  std::int64_t list_batches = 0;   // up to a hundred of a list together.
   std::int64_t app_grants = 0;     // Of applications to site collections, read one by one.
-  std::int64_t groups = 0;         // Directory groups; members and owners of one are two.
+  std::int64_t groups = 0;         // Reads of directory groups: two for its members, one for its
+                                   // owners.
+  std::int64_t people = 0;         // Named, and in no group that tells of them.
   std::int64_t changed_reads = 0;  // Of library_reads, those an incremental run made.
   std::int64_t whole_pages = 0;    // Of delta_pages, those of libraries without a delta link.
   std::int64_t whole_libraries = 0;
@@ -39,6 +42,7 @@ struct TenantFigures {
 
   static constexpr std::int64_t kDeltaPage = 200;  // graph.md 4.2
   static constexpr std::int64_t kListPage = 2000;
+  static constexpr std::int64_t kListBatch = 100;
 };
 
 }  // namespace spa

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ascii.h"
 #include "core/encoding.h"
 #include "core/graph/json.h"
 #include "permissions/claim.h"
@@ -48,7 +49,7 @@ void ReadPrincipal(const Element& identity, Grant& grant) {
   grant.principal_email =
       FirstOf({text(user, "email"), text(group, "email"), text(site_user, "email")});
   const std::string directory_id =
-      FirstOf({text(group, "id"), text(user, "id"), text(application, "id")});
+      AsciiLower(FirstOf({text(group, "id"), text(user, "id"), text(application, "id")}));
 
   const Claim claim = ParseClaim(grant.principal_login);
   grant.claim = claim.name;
@@ -91,7 +92,8 @@ void ReadPeople(const Element& entry, Grant& grant) {
       const auto who = json::Find(identity, kind);
       if (!who) continue;
       if (const auto id = json::Text(*who, "id"); !id.empty() && kind != "siteUser") {
-        grant.link_people.emplace_back(id);
+        grant.link_people.push_back(AsciiLower(id));
+        if (kind == "group") grant.link_groups.push_back(AsciiLower(id));
         return;
       }
       const std::string address =
@@ -103,6 +105,7 @@ void ReadPeople(const Element& entry, Grant& grant) {
     }
   });
   std::sort(grant.link_people.begin(), grant.link_people.end());
+  std::sort(grant.link_groups.begin(), grant.link_groups.end());
   std::sort(grant.link_invited.begin(), grant.link_invited.end());
 }
 

@@ -32,7 +32,8 @@ inline std::size_t CostOf(const PackedMembers& members) { return sizeof members 
 struct SiteGroupMembers {
   SiteGroupMembers() = default;
   std::string id;  // number
-  std::string title, owner_title;
+  std::string title;
+  bool link = false;  // The hidden group of a sharing link, by its title and its owner.
   std::optional<bool> members_edit, auto_accept;
   PackedMembers members;
 };
@@ -79,7 +80,7 @@ template <>
 struct JsonFields<SiteGroupMembers> {
   static constexpr auto kFields = std::tuple(
       JsonField("id", &SiteGroupMembers::id), JsonField("title", &SiteGroupMembers::title),
-      JsonField("owner_title", &SiteGroupMembers::owner_title),
+      JsonField("link", &SiteGroupMembers::link),
       JsonField("members_edit", &SiteGroupMembers::members_edit),
       JsonField("auto_accept", &SiteGroupMembers::auto_accept),
       JsonField("members", &SiteGroupMembers::members));

@@ -71,30 +71,25 @@ void ReadPerson(const Element& member, Grant& grant) {
   if (claim.type == PrincipalType::kLink) grant.link_scope = "anonymous";
 }
 
+// `member`: a principal of the site, a group of its own included.
+void ReadGrantee(const Element& member, const std::string& number, Grant& grant) {
+  ReadPerson(member, grant);
+  if (json::Int(member, "PrincipalType") != kSharePointGroup) return;
+  grant.principal_type = PrincipalType::kSiteGroup;
+  grant.principal_id = number;
+  grant.claim = "site_group";
+  grant.link_scope.clear();
+}
+
 Grant ReadAssignment(const Element& entry) {
   Grant grant;
   grant.source = "rest";
   ReadBindings(entry, grant);
-  const auto member = json::Find(entry, "Member");
   const std::string number = Number(entry, "PrincipalId");
-  if (!member) {
+  if (const auto member = json::Find(entry, "Member")) {
+    ReadGrantee(*member, number, grant);
+  } else {
     grant.principal_id = number;
-    return grant;
-  }
-  ReadPerson(*member, grant);
-  if (json::Int(*member, "PrincipalType") == kSharePointGroup) {
-    grant.principal_type = PrincipalType::kSiteGroup;
-    grant.principal_id = number;
-    grant.claim = "site_group";
-    grant.link_scope.clear();
-    if (const auto link = ParseLinkGroup(grant.principal_name, json::Text(*member, "OwnerTitle"))) {
-      grant.principal_type = PrincipalType::kLink;
-      grant.principal_id = link->link_id;
-      grant.grant_id = link->link_id;
-      grant.claim = "link_group";
-      if (link->kind.starts_with("anonymous")) grant.link_scope = "anonymous";
-      if (link->kind.starts_with("organization")) grant.link_scope = "organization";
-    }
   }
   return grant;
 }
@@ -125,6 +120,17 @@ Member ReadMember(const Element& entry) {
   return member;
 }
 
+bool IsGuid(std::string_view lower) {
+  constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  if (lower.size() != kForm.size()) return false;
+  for (std::size_t i = 0; i < kForm.size(); ++i) {
+    const char c = lower[i];
+    const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (kForm[i] == '-' ? c != '-' : !digit) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<bool> DecodeFlag(std::string_view body) {
@@ -137,6 +143,16 @@ Result<bool> DecodeFlag(std::string_view body) {
 
 Result<Page<Grant>> DecodeRoleAssignments(std::string_view body) {
   return DecodePage<Grant>(body, ReadAssignment);
+}
+
+Result<Page<SitePrincipal>> DecodeSitePrincipals(std::string_view body) {
+  return DecodePage<SitePrincipal>(body, [](const Element& entry) {
+    SitePrincipal one;
+    one.number = Number(entry, "Id");
+    one.as_grantee.source = "rest";
+    ReadGrantee(entry, one.number, one.as_grantee);
+    return one;
+  });
 }
 
 Result<Page<Grant>> DecodeSiteAdmins(std::string_view body) {
@@ -184,8 +200,11 @@ Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body) {
   return page;
 }
 
-std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title) {
-  return AsciiLower(owner_title) == "system account" ? ParseLinkGroup(title) : std::nullopt;
+Result<std::string> DecodeTitle(std::string_view body) {
+  const auto root = json::Parse(body);
+  if (!root) return Fail(root.error());
+  if (!json::Has(*root, "Title")) return Fail(ErrorCode::kMalformed, "the answer has no title");
+  return std::string(json::Text(*root, "Title"));
 }
 
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title) {
@@ -199,6 +218,11 @@ std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title) {
   parts.item_unique_id = lower.substr(kPrefix.size(), first - kPrefix.size());
   parts.kind = lower.substr(first + 1, second - first - 1);
   parts.link_id = lower.substr(second + 1);
+  constexpr std::string_view kKinds[] = {"organizationview", "organizationedit", "anonymousview",
+                                         "anonymousedit", "flexible"};
+  const bool known =
+      std::find(std::begin(kKinds), std::end(kKinds), parts.kind) != std::end(kKinds);
+  if (!known || !IsGuid(parts.item_unique_id) || !IsGuid(parts.link_id)) return std::nullopt;
   return parts;
 }
 

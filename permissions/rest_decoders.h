@@ -30,21 +30,31 @@ struct RestSiteGroup {
 };
 
 Result<bool> DecodeFlag(std::string_view body);  // {"value": true}
+// Without `Member` a grant says its principal's number alone.
 Result<Page<Grant>> DecodeRoleAssignments(std::string_view body);
+// The users, or the groups, of a site collection.
+struct SitePrincipal {
+  SitePrincipal() = default;
+  std::string number;
+  Grant as_grantee;  // without role and levels
+};
+Result<Page<SitePrincipal>> DecodeSitePrincipals(std::string_view body);
 // Of the users of a site collection, its administrators: grants of the site itself, outside any
 // permission set.
 Result<Page<Grant>> DecodeSiteAdmins(std::string_view body);
 Result<Page<RestList>> DecodeRestLists(std::string_view body);
 Result<Page<RestSiteGroup>> DecodeSiteGroups(std::string_view body);
 
+// The title of a principal of the site, alone: {"Title": "…"}
+Result<std::string> DecodeTitle(std::string_view body);
+
 // Of a hidden link group's title "SharingLinks.{itemUniqueId}.{Kind}.{linkId}"; nothing for others.
-// Anyone may give a group such a title: only the system's own count (permissions.md 7.4).
+// Anyone may give a group such a title: it is a link's only where the group belongs to the system
+// account (permissions.md 7.4).
 struct LinkGroupTitle {
   LinkGroupTitle() = default;
-  std::string item_unique_id, kind, link_id;  // ids in lower case
+  std::string item_unique_id, kind, link_id;  // in lower case
 };
-// The system's name is localised, so where caution asks for it the title alone may do.
 std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title);
-std::optional<LinkGroupTitle> ParseLinkGroup(std::string_view title, std::string_view owner_title);
 
 }  // namespace spa

@@ -13,7 +13,14 @@ namespace spa {
 namespace {
 
 constexpr int kTargetsAtOnce = 500;  // scope owners taken from the store in one go
-constexpr int kUnits = 5;            // graph.md 6.1
+constexpr int kListTargetsAtOnce = sharepoint_batch::kMostParts;
+constexpr int kUnits = 5;  // graph.md 6.1
+
+// Below a web: "/lists(guid'…')", "/lists(guid'…')/items(5)"
+std::string PlaceOf(const ScopeTarget& target) {
+  const std::string list = fmt::format("/lists(guid'{}')", target.list_id);
+  return target.is_container ? list : list + fmt::format("/items({})", target.list_item_id);
+}
 
 // Graph has words for read, write and owner only (permissions.md 1.4).
 bool IsUnclear(const Grant& grant) {
@@ -30,6 +37,32 @@ void Clarify(std::vector<Grant>& grants, const std::vector<Grant>& assignments) 
       grant.levels = assignment.levels;
     }
   }
+}
+
+// Who may use a Flexible link only Graph could tell, and it has no word for items of lists: its
+// scope stays unknown, and those it was sent to, or who used it, are in its group.
+void BecomeLink(Grant& grant, const LinkGroup& link) {
+  const auto title = ParseLinkGroup(grant.principal_name);
+  grant.principal_type = PrincipalType::kLink;
+  grant.claim = "link_group";
+  grant.grant_id = grant.principal_id = link.link_id;
+  grant.principal_name.clear();
+  grant.principal_login.clear();
+  if (title->kind.starts_with("anonymous")) grant.link_scope = "anonymous";
+  if (title->kind.starts_with("organization")) grant.link_scope = "organization";
+  if (title->kind.ends_with("edit")) grant.link_type = "edit";
+  if (title->kind.ends_with("view")) grant.link_type = "view";
+  for (const Member& member : link.members) {
+    if (member.id.empty()) {
+      grant.link_invited.push_back(member.email.empty() ? member.login : member.email);
+      continue;
+    }
+    grant.link_people.push_back(member.id);
+    if (member.kind == "group") grant.link_groups.push_back(member.id);
+  }
+  std::sort(grant.link_people.begin(), grant.link_people.end());
+  std::sort(grant.link_groups.begin(), grant.link_groups.end());
+  std::sort(grant.link_invited.begin(), grant.link_invited.end());
 }
 
 }  // namespace
@@ -53,7 +86,15 @@ Task<void> ScopeReader::ReadDrive(Oid library, std::string site_url, ScopeMethod
 }
 
 Task<void> ScopeReader::ReadList(Oid list, std::string site_url, TaskGroup& reads) {
-  co_await ReadTargets(list, std::move(site_url), &ScopeReader::ReadByRest, reads);
+  const auto url = std::make_shared<const std::string>(std::move(site_url));
+  for (Oid after = 0;;) {
+    auto targets = co_await parts_.store.Do(
+        [&](AuditStore& store) { return store.ScopeTargets(list, after, kListTargetsAtOnce); });
+    if (targets.empty()) co_return;
+    after = targets.back().oid;
+    parts_.progress.scopes_found += static_cast<std::int64_t>(targets.size());
+    co_await reads.Spawn(ReadByRest(std::move(targets), url));
+  }
 }
 
 Task<void> ScopeReader::ReadTargets(Oid container, std::string site_url, Read read,
@@ -88,10 +129,11 @@ Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
   if (!config_.include_sharing_links) {
     std::erase_if(*grants, [](const Grant& g) { return g.principal_type == PrincipalType::kLink; });
   }
-  if (parts_.sharepoint && std::any_of(grants->begin(), grants->end(), IsUnclear)) {
+  if (parts_.assignments && std::any_of(grants->begin(), grants->end(), IsUnclear)) {
     const auto assignments = co_await Assignments(target, *site_url);
     if (assignments) Clarify(*grants, *assignments);  // Else they stay unclear, and are shown so.
   }
+  co_await parts_.people.Identify(*grants);
   bool inherits = false;
   if (target.stood) inherits = co_await InheritsNow(target, *grants, *site_url);
   if (inherits) {
@@ -101,14 +143,31 @@ Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
 }
 
-Task<void> ScopeReader::ReadByRest(ScopeTarget target, SiteUrl site_url) {
-  ++parts_.progress.scopes_read;
-  if (target.is_container) co_return;  // Read with its web.
-  auto grants = co_await Assignments(target, *site_url);
+Task<void> ScopeReader::ReadByRest(std::vector<ScopeTarget> targets, SiteUrl site_url) {
+  parts_.progress.scopes_read += static_cast<std::int64_t>(targets.size());
+  // The list itself is read with its web.
+  std::erase_if(targets, [](const ScopeTarget& target) { return target.is_container; });
+  if (targets.empty()) co_return;
+  std::vector<std::string> below;
+  for (const ScopeTarget& target : targets) below.push_back(PlaceOf(target));
+  auto answers = co_await parts_.assignments->ReadMany(
+      *site_url + "/_api/web", std::move(below),
+      "reading the role assignments of list items in " + *site_url);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    co_await Enter(std::move(targets[i]), std::move(answers[i]));
+  }
+}
+
+Task<void> ScopeReader::Enter(ScopeTarget target, Result<std::vector<Grant>> grants) {
   if (!grants) {
     co_await parts_.store.PutGap(target.oid, "", grants.error());
     co_return;
   }
+  co_await FindLinks(target, *grants);
+  if (!config_.include_sharing_links) {
+    std::erase_if(*grants, [](const Grant& g) { return g.principal_type == PrincipalType::kLink; });
+  }
+  co_await parts_.people.Identify(*grants);
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
 }
 
@@ -130,6 +189,16 @@ Task<bool> ScopeReader::InheritsNow(const ScopeTarget& target, std::span<const G
   co_return false;
 }
 
+Task<void> ScopeReader::FindLinks(const ScopeTarget& target, std::vector<Grant>& grants) {
+  for (Grant& grant : grants) {
+    if (grant.principal_type != PrincipalType::kSiteGroup) continue;
+    if (!ParseLinkGroup(grant.principal_name)) continue;
+    const auto link = co_await parts_.store.Do(
+        [&](AuditStore& store) { return store.FindLinkGroup(target.oid, grant.principal_id); });
+    if (link) BecomeLink(grant, *link);
+  }
+}
+
 Task<Result<std::vector<Grant>>> ScopeReader::Assignments(const ScopeTarget& target,
                                                           const std::string& site_url) {
   if (target.list_id.empty() || (target.list_item_id < 0 && !target.is_container)) {
@@ -137,14 +206,10 @@ Task<Result<std::vector<Grant>>> ScopeReader::Assignments(const ScopeTarget& tar
                    fmt::format("reading the role assignments of item {}: its list is not known",
                                target.item_id));
   }
-  const std::string item =
-      target.is_container ? "" : fmt::format("/items({})", target.list_item_id);
-  const std::string where = fmt::format("lists(guid'{}'){}", target.list_id, item);
-  co_return co_await parts_.sharepoint->List(
-      fmt::format("{}/_api/web/{}/roleassignments?$expand=Member,RoleDefinitionBindings", site_url,
-                  where),
-      fmt::format("reading the role assignments of {} in {}", where, site_url),
-      &DecodeRoleAssignments);
+  const std::string where = PlaceOf(target);
+  co_return co_await parts_.assignments->Read(
+      site_url + "/_api/web", where,
+      fmt::format("reading the role assignments of {} in {}", where, site_url));
 }
 
 }  // namespace spa

@@ -12,9 +12,10 @@
 #include "core/async/task_group.h"
 #include "core/config/config.h"
 #include "core/graph/batch_queue.h"
-#include "core/graph/sharepoint_client.h"
 #include "core/run_progress.h"
 #include "core/store/store_writer.h"
+#include "permissions/people.h"
+#include "permissions/role_assignments.h"
 
 namespace spa {
 
@@ -27,6 +28,8 @@ class ScopeReader {
     SharePointClient* sharepoint;  // null: Graph-only mode
     StoreWriter& store;
     RunProgress& progress;
+    People& people;
+    RoleAssignments* assignments;  // null: Graph-only mode
   };
 
   ScopeReader(Parts parts, PermissionsConfig config, asio::any_io_executor executor);
@@ -43,9 +46,13 @@ class ScopeReader {
   [[nodiscard]] Task<void> ReadTargets(Oid container, std::string site_url, Read read,
                                        TaskGroup& reads);
   [[nodiscard]] Task<void> ReadByGraph(ScopeTarget target, SiteUrl site_url);
-  [[nodiscard]] Task<void> ReadByRest(ScopeTarget target, SiteUrl site_url);
   [[nodiscard]] Task<bool> InheritsNow(const ScopeTarget& target, std::span<const Grant> grants,
                                        const std::string& site_url);
+  // Items of one list.
+  [[nodiscard]] Task<void> ReadByRest(std::vector<ScopeTarget> targets, SiteUrl site_url);
+  [[nodiscard]] Task<void> Enter(ScopeTarget target, Result<std::vector<Grant>> grants);
+  // The hidden groups among them become the links they stand for.
+  [[nodiscard]] Task<void> FindLinks(const ScopeTarget& target, std::vector<Grant>& grants);
   [[nodiscard]] Task<Result<std::vector<Grant>>> Assignments(const ScopeTarget& target,
                                                              const std::string& site_url);
 

@@ -19,10 +19,13 @@ const std::string& CollectionOf(const Site& site) {
 
 }  // namespace
 
-SiteAccess::SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store)
+SiteAccess::SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store,
+                       People& people, RoleAssignments& assignments)
     : mode_(mode),
       tenant_(std::move(tenant)),
       store_(store),
+      people_(people),
+      assignments_(assignments),
       groups_(cache.Open<std::vector<SiteGroupMembers>>(CacheKind::kSiteGroups)) {}
 
 Task<SiteFacts> SiteAccess::Read(Site site, Oid oid, std::vector<FoundList> lists) {
@@ -88,8 +91,8 @@ Task<Result<void>> SiteAccess::ReadWeb(const Site& site, const std::string& api,
     co_await store_.Do([oid](AuditStore& store) { return store.PutInherits(oid); });
     co_return Result<void>();
   }
-  co_return co_await ReadAssignments(api + "/roleassignments?$expand=Member,RoleDefinitionBindings",
-                                     "reading the role assignments of " + site.web_url, oid);
+  co_return co_await ReadAssignments(api, "", "reading the role assignments of " + site.web_url,
+                                     oid);
 }
 
 // They reach everything in the collection, whatever its permission sets say (permissions.md 0.2).
@@ -103,13 +106,15 @@ Task<void> SiteAccess::ReadAdmins(const Site& site, Oid oid) {
     co_await store_.PutGap(std::nullopt, "administrators of " + site.web_url, admins.error());
     co_return;
   }
+  co_await people_.Identify(*admins);
   co_await store_.Do([&](AuditStore& store) { return store.PutSiteScope(oid, "rest", *admins); });
 }
 
-Task<Result<void>> SiteAccess::ReadAssignments(std::string url, std::string what, Oid owner) {
-  auto grants =
-      co_await mode_.sharepoint->List(std::move(url), std::move(what), &DecodeRoleAssignments);
+Task<Result<void>> SiteAccess::ReadAssignments(std::string api, std::string below, std::string what,
+                                               Oid owner) {
+  auto grants = co_await assignments_.Read(std::move(api), std::move(below), std::move(what));
   if (!grants) co_return Fail(std::move(grants.error()));
+  co_await people_.Identify(*grants);
   co_await store_.Do([&](AuditStore& store) { return store.PutScope(owner, *grants); });
   co_return Result<void>();
 }
@@ -131,10 +136,8 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
   if (!found) co_return Fail(std::move(found.error()));
   const std::optional<Groups>& groups = *found;
   if (groups->stale) co_await store_.PutStale(oid, site.web_url, groups->age);
-  // A false one costs a second look at its drive; a missed one could hide a scope.
   for (const SiteGroupMembers& group : *groups->value) {
-    if (const auto link = ParseLinkGroup(group.title))
-      facts.linked_items.push_back(link->item_unique_id);
+    if (group.link) facts.linked_items.push_back(ParseLinkGroup(group.title)->item_unique_id);
   }
   if (entered_.insert(collection).second) {
     co_await store_.Do([&](AuditStore& store) -> Status {
@@ -144,7 +147,7 @@ Task<Result<void>> SiteAccess::EnterGroups(Site site, Oid oid, SiteFacts& facts)
         ref.id = group.id;
         ref.site_id = collection;
         GroupFacts facts;
-        if (const auto link = ParseLinkGroup(group.title)) facts.link_id = link->link_id;
+        if (group.link) facts.link_id = ParseLinkGroup(group.title)->link_id;
         facts.name = group.title;
         facts.members_edit = group.members_edit;
         facts.auto_accept = group.auto_accept;
@@ -168,13 +171,38 @@ Task<Result<std::vector<SiteGroupMembers>>> SiteAccess::ReadGroups(Site site) {
   std::vector<SiteGroupMembers> kept(groups->size());
   for (std::size_t i = 0; i < kept.size(); ++i) {
     kept[i].id = std::move((*groups)[i].id);
-    kept[i].title = std::move((*groups)[i].title);
-    kept[i].owner_title = std::move((*groups)[i].owner_title);
+    kept[i].title = (*groups)[i].title;
     kept[i].members_edit = (*groups)[i].members_edit;
     kept[i].auto_accept = (*groups)[i].auto_accept;
+    co_await people_.Identify((*groups)[i].members);
     kept[i].members = PackedMembers((*groups)[i].members);
   }
+  auto marked = co_await MarkLinkGroups(ApiOf(url), *groups, kept);
+  if (!marked) co_return Fail(std::move(marked.error()));
   co_return std::move(kept);
+}
+
+// Nobody can make a group that belongs to the system account, but that is told by its title alone,
+// and in the language of the site. Its number is the same everywhere, so that its title can be
+// asked for where it is not the English one.
+Task<Result<void>> SiteAccess::MarkLinkGroups(std::string api,
+                                              const std::vector<RestSiteGroup>& groups,
+                                              std::vector<SiteGroupMembers>& kept) {
+  std::string system = "System Account";
+  bool asked = false;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (!ParseLinkGroup(kept[i].title)) continue;
+    if (!asked && groups[i].owner_title != system) {
+      auto title =
+          co_await mode_.sharepoint->Get(api + "/getuserbyid(1073741823)?$select=Title",
+                                         "asking what the system account is called", &DecodeTitle);
+      if (!title) co_return Fail(std::move(title.error()));
+      system = *std::move(title);
+      asked = true;
+    }
+    kept[i].link = groups[i].owner_title == system;
+  }
+  co_return Result<void>();
 }
 
 Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<FoundList>& lists,
@@ -196,10 +224,9 @@ Task<void> SiteAccess::ReadLists(const std::string& api, const std::vector<Found
       co_await store_.Do([&](AuditStore& store) { return store.PutInherits(list.oid); });
       continue;
     }
-    auto read = co_await ReadAssignments(
-        fmt::format("{}/lists(guid'{}')/roleassignments?$expand=Member,RoleDefinitionBindings", api,
-                    list.list.id),
-        "reading the role assignments of " + list.list.web_url, list.oid);
+    auto read =
+        co_await ReadAssignments(api, fmt::format("/lists(guid'{}')", list.list.id),
+                                 "reading the role assignments of " + list.list.web_url, list.oid);
     if (!read) co_await store_.PutGap(list.oid, list.list.web_url, read.error());
   }
 }

@@ -14,7 +14,9 @@
 #include "core/graph/sharepoint_client.h"
 #include "core/store/store_writer.h"
 #include "permissions/packed_members.h"
+#include "permissions/people.h"
 #include "permissions/rest_decoders.h"
+#include "permissions/role_assignments.h"
 
 namespace spa {
 
@@ -27,7 +29,8 @@ class SiteAccess {
   };
 
   // `tenant`: what the keys of the cache begin with.
-  SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store);
+  SiteAccess(Mode mode, CacheManager& cache, std::string tenant, StoreWriter& store, People& people,
+             RoleAssignments& assignments);
 
   [[nodiscard]] Task<SiteFacts> Read(Site site, Oid oid, std::vector<FoundList> lists);
 
@@ -40,16 +43,23 @@ class SiteAccess {
                                           const std::vector<FoundList>& lists);
   [[nodiscard]] Task<Result<void>> ReadWeb(const Site& site, const std::string& api, Oid oid);
   [[nodiscard]] Task<Result<std::vector<SiteGroupMembers>>> ReadGroups(Site site);
+  // Marks the groups that stand for sharing links.
+  [[nodiscard]] Task<Result<void>> MarkLinkGroups(std::string api,
+                                                  const std::vector<RestSiteGroup>& groups,
+                                                  std::vector<SiteGroupMembers>& kept);
   [[nodiscard]] Task<Result<void>> EnterGroups(Site site, Oid oid, SiteFacts& facts);
   // Of the collection, asked of its topmost site alone.
   [[nodiscard]] Task<void> ReadAdmins(const Site& site, Oid oid);
   [[nodiscard]] Task<void> ReadLists(const std::string& api, const std::vector<FoundList>& lists,
                                      SiteFacts& facts);
-  [[nodiscard]] Task<Result<void>> ReadAssignments(std::string url, std::string what, Oid owner);
+  [[nodiscard]] Task<Result<void>> ReadAssignments(std::string api, std::string below,
+                                                   std::string what, Oid owner);
 
   Mode mode_;
   std::string tenant_;
   StoreWriter& store_;
+  People& people_;
+  RoleAssignments& assignments_;
   Cache<std::vector<SiteGroupMembers>> groups_;  // by site collection
   std::set<std::string> entered_;                // Collections whose groups this run has stored.
 };

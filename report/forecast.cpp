@@ -13,14 +13,11 @@ constexpr int kUnitsOfList = 2, kUnitsOfDelta = 1, kUnitsOfPermissions = 5;
 
 // Of an audit's database, as measured (docs/performance.md "Forecasts").
 constexpr std::int64_t kBytesPerItem = 230, kBytesPerScope = 1500, kBytesPerList = 600,
-                       kBytesPerGroup = 10'000;
+                       kBytesPerGroup = 5'000;
 
 std::int64_t Batches(std::int64_t reads) {
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(reads) / kBatch));
 }
-
-// Applications with a grant of their own: one listing a collection, and each grant for itself.
-std::int64_t AppReads(const TenantFigures& f) { return f.collections + f.app_grants; }
 
 PartCost Part(std::string name, std::int64_t graph, std::int64_t sharepoint, std::int64_t units) {
   PartCost part;
@@ -43,7 +40,10 @@ void PriceFixed(RunCost& cost, const TenantFigures& f, const RunConditions& c) {
       c.rest ? 2 * f.open_webs + f.owning_webs + 2 * f.collections + f.owning_lists : 0;
   cost.parts.push_back(
       Part("webs", Batches(listings * f.webs), rest, kUnitsOfList * listings * f.webs));
-  cost.parts.push_back(Part("groups", c.groups ? Batches(f.groups) : 0, 0, 0));
+  // Applications with a grant of their own: one listing a collection, and each grant for itself.
+  const std::int64_t apps = f.collections + f.app_grants;
+  cost.parts.push_back(Part("applications", Batches(apps), 0, kUnitsOfPermissions * apps));
+  cost.parts.push_back(Part("groups", c.groups ? Batches(f.groups) + Batches(f.people) : 0, 0, 0));
 }
 
 RunCost Summed(RunCost cost, const RunConditions& conditions) {
@@ -69,9 +69,9 @@ RunCost PriceFullRun(const TenantFigures& f, const RunConditions& c) {
   PriceFixed(cost, f, c);
   cost.parts.push_back(Part("items", f.delta_pages, c.rest ? f.flag_pages + f.list_pages : 0,
                             kUnitsOfList * f.delta_pages));
-  const std::int64_t reads = f.owning_libraries + f.library_reads + AppReads(f);
-  cost.parts.push_back(
-      Part("permissions", Batches(reads), c.rest ? f.list_reads : 0, kUnitsOfPermissions * reads));
+  const std::int64_t reads = f.owning_libraries + f.library_reads;
+  cost.parts.push_back(Part("permissions", Batches(reads), c.rest ? f.list_batches : 0,
+                            kUnitsOfPermissions * reads));
   cost.database_bytes = f.database_bytes > 0 ? f.database_bytes : DatabaseBytesFor(f);
   return Summed(std::move(cost), c);
 }
@@ -83,9 +83,9 @@ RunCost PriceIncrementalRun(const TenantFigures& f, const RunConditions& c) {
   cost.parts.push_back(Part("items", Batches(asked) + f.whole_pages, c.rest ? f.list_pages : 0,
                             kUnitsOfDelta * asked + kUnitsOfList * f.whole_pages));
   // Delta keeps silent about a library's own permissions (graph.md 4.7).
-  const std::int64_t reads = f.owning_libraries + f.changed_reads + AppReads(f);
-  cost.parts.push_back(
-      Part("permissions", Batches(reads), c.rest ? f.list_reads : 0, kUnitsOfPermissions * reads));
+  const std::int64_t reads = f.owning_libraries + f.changed_reads;
+  cost.parts.push_back(Part("permissions", Batches(reads), c.rest ? f.list_batches : 0,
+                            kUnitsOfPermissions * reads));
   cost.database_bytes = f.database_bytes > 0 ? f.database_bytes : DatabaseBytesFor(f);
   return Summed(std::move(cost), c);
 }

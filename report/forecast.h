@@ -34,7 +34,7 @@ struct RunConditions {  // What the audit will be like.
 
 struct PartCost {  // One part of a run.
   PartCost() = default;
-  std::string part;  // sites, webs, items, permissions, groups
+  std::string part;  // sites, webs, applications, items, permissions, groups
   std::int64_t graph_requests = 0, sharepoint_requests = 0, resource_units = 0;
 };
 

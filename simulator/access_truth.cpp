@@ -51,7 +51,7 @@ class Scope {
       way_.role = RoleOf(entry.levels);
       way_.path = {here};
       if (entry.who.kind == Kind::kLink) {
-        AddLink(acl.links[entry.who.number]);
+        AddLink(acl.links[entry.who.number], type == "list_item");
       } else {
         Add(entry.who);
       }
@@ -121,6 +121,7 @@ class Scope {
         way_.path.pop_back();
         return;
       case Kind::kEveryone:
+      case Kind::kWindowsEveryone:
         return Audience("everyone", "everyone:");
       case Kind::kEveryoneExceptExternal:
       case Kind::kForeignEveryoneExceptExternal:
@@ -151,12 +152,17 @@ class Scope {
     way_.path.pop_back();
   }
 
-  // Who stands in a link's hidden group needs no address; the audience of the link does.
-  void AddLink(const Link& link) {
-    way_.expired = !link.expires.empty() && link.expires < now_;
+  // Who stands in a link's hidden group needs no address; the audience of the link does. Of links
+  // to items of lists only SharePoint tells: not when they end, nor whom a Flexible one is for.
+  void AddLink(const Link& link, bool by_rest) {
+    way_.expired = !by_rest && !link.expires.empty() && link.expires < now_;
     way_.path.push_back("link:" + link.id);
     for (const Principal& who : link.people) Add(who);
     way_.needs_link = true;
+    if (by_rest && link.group_kind == "Flexible") {
+      lower_ = true;
+      return;
+    }
     if (link.scope == "anonymous") Audience("anyone", "");
     if (link.scope == "organization") Audience("organization", "");
   }

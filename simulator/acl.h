@@ -17,6 +17,7 @@ struct Principal {
     kGroupOwners,
     kSiteGroup,
     kEveryone,
+    kWindowsEveryone,
     kEveryoneExceptExternal,
     kForeignEveryoneExceptExternal,
     kOtpGuest,

@@ -148,6 +148,27 @@ void Directory::MakeGroups(const TenantSpec& spec) {
     groups_[a].nested = {b};
     groups_[b].nested = {a};
   }
+  const auto head = static_cast<std::uint32_t>(2 * spec.group_cycles);
+  const auto chain = static_cast<std::uint32_t>(spec.group_chain);
+  for (std::uint32_t i = 0; i < chain && head + chain <= next; ++i) {
+    Group& group = groups_[head + i];
+    group.m365 = group.is_public = false;
+    group.mail.clear();
+    group.nested = {head + (i + 1) % chain};
+    if (i == 0) {
+      group.user_count = std::min(static_cast<std::uint32_t>(spec.chain_users), user_count_);
+    }
+  }
+  for (std::uint32_t g = 0; g < count; ++g) {
+    Group& group = groups_[g];
+    const std::uint64_t hash = Hash(spec.seed, kGroupSalt, g);
+    const bool plain = !group.m365 && !group.role && !group.deleted;
+    if (plain && Unit(Hash(hash, 11)) < spec.sid_group_rate) {
+      group.sid =
+          fmt::format("s-1-5-21-{}-{}-{}-{}", 1'000'000'000 + Hash(spec.seed, 12) % 1'000'000,
+                      2'000'000'000, 3'000'000'000, 1'000 + g);
+    }
+  }
   for (std::uint32_t g = 0; g < count; ++g) {
     // Only what still exists can be a member.
     auto& nested = groups_[g].nested;
@@ -226,6 +247,7 @@ std::string Directory::OtpLogin(std::uint32_t number) const {
 
 std::string Directory::MembersClaim(std::uint32_t group) const {
   const Group& g = groups_[group];
+  if (!g.sid.empty()) return "c:0-.f|rolemanager|" + g.sid;
   return (g.m365 ? "c:0o.c|federateddirectoryclaimprovider|" : "c:0t.c|tenant|") + g.id;
 }
 

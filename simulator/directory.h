@@ -41,6 +41,7 @@ struct Group {
   bool purged = false;   // not among the deleted items, either
   bool role = false;     // a directory role: SharePoint knows it by the claim of a group
   bool dynamic = false;  // its members follow from a rule
+  std::string sid;       // lower case; empty: SharePoint knows it by its id
   bool is_public = false;
   std::uint32_t first_user = 0;  // Members are this many users from here, wrapping around …
   std::uint32_t user_count = 0;

@@ -103,7 +103,24 @@ void WriteGroup(JsonOut& json, const Request& request, const Group& group, bool 
 Response GraphService::Groups(const Request& request, const Segments& path) {
   const bool role = path[0] == "directoryRoles";
   if (path.size() < 2 || (role && path.size() == 3 && path[2] != "members")) {
-    return DirectoryError(501, "NotImplemented", "Listing groups is not simulated.", "groups");
+    // The one search there is: by the identifier a synchronised group had before.
+    const std::string filter = Lower(request.Query("$filter"));
+    constexpr std::string_view kBySid = "onpremisessecurityidentifier eq '";
+    if (role || !filter.starts_with(kBySid)) {
+      return DirectoryError(501, "NotImplemented", "Listing groups is not simulated.", "groups");
+    }
+    const std::string sid = filter.substr(kBySid.size(), filter.size() - kBySid.size() - 1);
+    Response response;
+    response.family = Family::kDirectory;
+    response.route = "directory groups by sid";
+    response.units = Price(request, 2);
+    JsonOut json(response.body);
+    json.Open('{').Open("value", '[');
+    for (const Group& group : t_.directory().groups()) {
+      if (group.sid == sid) WriteGroup(json, request, group, false);
+    }
+    json.Close(']').Close('}');
+    return response;
   }
   const auto number = t_.directory().FindGroup(path[1]);
   if (!number) {
@@ -204,6 +221,14 @@ Response GraphService::Users(const Request& request, const Segments& path) {
   if (path.size() != 2) {
     return DirectoryError(501, "NotImplemented", "Only /users/{id} is simulated.",
                           "directory user");
+  }
+  const auto& held = t_.spec().wire.roles;
+  const auto holds = [&](std::string_view role) {
+    return std::find(held.begin(), held.end(), role) != held.end();
+  };
+  if (!holds("User.Read.All") && !holds("Directory.Read.All")) {
+    return DirectoryError(403, "Authorization_RequestDenied",
+                          "Insufficient privileges to complete the operation.", "directory user");
   }
   const auto number = t_.directory().FindUser(path[1]);
   if (!number || t_.directory().IsDeleted(*number)) {

@@ -51,6 +51,12 @@ void WriteTwin(JsonOut& json, const SimulatedTenant& tenant, const Web& web, con
 Response GraphService::Permissions(const Request& request, const Library& library,
                                    std::uint32_t item) {
   const std::uint32_t owner = t_.ScopeOf(library, item);
+  if (item > 0 && Unit(Hash(library.seed, item, 81)) < t_.spec().wire.permissions_404_rate) {
+    Response gone = GraphError(404, "itemNotFound", "The resource could not be found.");
+    gone.units = 5;
+    gone.route = "graph permissions";
+    return gone;
+  }
   const Acl acl = t_.EffectiveAcl(library, item);
   const auto page = static_cast<std::size_t>(t_.spec().wire.permissions_page);
   const std::size_t first = std::min<std::size_t>(

@@ -8,9 +8,11 @@ namespace {
 using Kind = Principal::Kind;
 
 // Numbers in a site collection: groups below 10, audiences, then people, groups, guests, links.
-constexpr std::uint32_t kEveryoneNumber = 10, kEeeuNumber = 11, kForeignNumber = 12;
+constexpr std::uint32_t kEveryoneNumber = 10, kEeeuNumber = 11, kForeignNumber = 12,
+                        kWindowsNumber = 8;
 constexpr std::uint32_t kFirstUser = 20;
 constexpr std::uint32_t kLinksPerItem = 4;
+constexpr std::uint32_t kFirstListLinkGroup = 0x20000000;
 
 std::uint32_t FirstGroup(const SimulatedTenant& t) {
   return kFirstUser + t.directory().user_count();
@@ -73,6 +75,8 @@ Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who)
       return face;
     case Kind::kEveryone:
       return AudienceFace(Say(Phrase::kEveryone, web.language), "c:0(.s|true", kEveryoneNumber);
+    case Kind::kWindowsEveryone:
+      return AudienceFace("All Users (windows)", "c:0!.s|windows", kWindowsNumber);
     case Kind::kEveryoneExceptExternal:
       return AudienceFace(Say(Phrase::kEveryoneExceptExternal, web.language),
                           "c:0-.f|rolemanager|spo-grid-all-users/" + tenant.spec().tenant_id,
@@ -103,6 +107,10 @@ std::uint32_t LinkGroupNumber(const SimulatedTenant& tenant, const Library& libr
   if (link.group_number != 0) return link.group_number;
   const auto place = (library.first_in_collection + item) * kLinksPerItem + index;
   return FirstLink(tenant) + static_cast<std::uint32_t>(place);
+}
+
+std::uint32_t LinkGroupNumber(const GenericList& list, std::uint32_t item, std::uint32_t index) {
+  return kFirstListLinkGroup + (list.number << 14) + item * kLinksPerItem + index;
 }
 
 std::optional<LinkPlace> LinkOfGroup(const SimulatedTenant& tenant, const Web& web,

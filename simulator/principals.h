@@ -36,6 +36,8 @@ struct LinkPlace {
 };
 std::optional<LinkPlace> LinkOfGroup(const SimulatedTenant& tenant, const Web& web,
                                      std::uint32_t number);
+// The same for items of generic lists.
+std::uint32_t LinkGroupNumber(const GenericList& list, std::uint32_t item, std::uint32_t index);
 std::string LinkGroupTitle(const SimulatedTenant& tenant, const Library& library,
                            std::uint32_t item, const Link& link);
 

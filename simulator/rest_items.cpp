@@ -128,7 +128,7 @@ Response RestService::ItemRoutes(const Request& request, const Web& web, ListRef
     const std::uint32_t owner = list.library ? t_.ScopeOf(*list.library, item) : 0;
     const Acl acl =
         list.library ? t_.EffectiveAcl(*list.library, item) : t_.ListItemAcl(*list.list, item);
-    response = Assignments(request, web, acl, kNone, list.library, owner);
+    response = Assignments(request, web, acl, kNone, list, list.library ? owner : item);
     response.route = "rest item roleassignments";
     return response;
   }

@@ -32,7 +32,8 @@ SiteGroup Plumbing(const Web& web) {
   SiteGroup group;
   group.id = kFirstPlumbing + web.number - web.collection;
   group.title = "Limited Access System Group For Web " + Text(web.web_id);
-  group.owner_title = "System Account";
+  group.owner_title = Say(Phrase::kSystemAccount, web.language);
+  group.system = true;
   group.description = group.title;
   return group;
 }
@@ -42,11 +43,16 @@ SiteGroup Plumbing(const Web& web) {
 // permissions.md 3.2: on an object that inherits, the effective assignments. Links appear as their
 // hidden groups, and Limited Access as the plumbing it is.
 Response RestService::Assignments(const Request& request, const Web& web, const Acl& acl,
-                                  const std::vector<Entry>& plumbing, const Library* library,
+                                  const std::vector<Entry>& plumbing, ListRef place,
                                   std::uint32_t scope_item) const {
   const std::string expand = Lower(request.Query("$expand"));
   const bool member = expand.find("member") != std::string::npos;
   const bool users = expand.find("member/users") != std::string::npos;
+  const auto large = static_cast<std::size_t>(t_.spec().wire.large_acl);
+  if (large > 0 && member && acl.entries.size() > large) {
+    return RestError(500, "-1, System.Runtime.InteropServices.COMException",
+                     "Exception from HRESULT: 0x80131904");
+  }
   const bool bindings = expand.find("roledefinitionbindings") != std::string::npos;
   Response response;
   JsonOut json(response.body);
@@ -63,7 +69,7 @@ Response RestService::Assignments(const Request& request, const Web& web, const 
   auto write = [&](const Entry& entry) {
     if (entry.who.kind == Kind::kLink) {
       const SiteGroup group =
-          LinkGroup(*library, scope_item, entry.who.number, acl.links[entry.who.number]);
+          LinkGroup(place, scope_item, entry.who.number, acl.links[entry.who.number]);
       open(group.id);
       if (member) WriteSiteGroup(json, web, group, users);
       close(group.id, entry.levels);
@@ -128,7 +134,6 @@ void RestService::WritePerson(JsonOut& json, const Web& web, const Principal& wh
 
 void RestService::WriteSiteGroup(JsonOut& json, const Web& web, const SiteGroup& group,
                                  bool with_users) const {
-  const bool system = group.owner_title == "System Account";
   json.Open('{').Field("Id", group.id).Field("IsHiddenInUI", false);
   json.Field("LoginName", group.title).Field("Title", group.title).Field("PrincipalType", 8);
   json.Field("AllowMembersEditMembership", group.members_edit);
@@ -138,7 +143,7 @@ void RestService::WriteSiteGroup(JsonOut& json, const Web& web, const SiteGroup&
   } else {
     json.Field("Description", group.description);
   }
-  json.Field("OnlyAllowMembersViewMembership", system).Field("OwnerTitle", group.owner_title);
+  json.Field("OnlyAllowMembersViewMembership", group.system).Field("OwnerTitle", group.owner_title);
   json.Null("RequestToJoinLeaveEmailSetting");
   if (with_users) {
     json.Open("Users", '[');
@@ -148,22 +153,36 @@ void RestService::WriteSiteGroup(JsonOut& json, const Web& web, const SiteGroup&
   json.Close('}');
 }
 
-SiteGroup RestService::LinkGroup(const Library& library, std::uint32_t item, std::uint32_t link,
+SiteGroup RestService::LinkGroup(ListRef place, std::uint32_t item, std::uint32_t link,
                                  const Link& what) const {
-  std::string path;
-  t_.AppendPath(path, library, item);
+  const Web& web = t_.webs()[place.library ? place.library->web : place.list->web];
   SiteGroup group;
-  group.id = LinkGroupNumber(t_, library, item, link, what);
-  group.title = LinkGroupTitle(t_, library, item, what);
-  group.owner_title = "System Account";
+  group.owner_title = Say(Phrase::kSystemAccount, t_.webs()[web.collection].language);
+  group.system = true;
+  group.members = what.people;
+  std::string path;
+  if (place.library) {
+    t_.AppendPath(path, *place.library, item);
+    group.id = LinkGroupNumber(t_, *place.library, item, link, what);
+    group.title = LinkGroupTitle(t_, *place.library, item, what);
+  } else {
+    path = fmt::format("{}/Lists/{}/{}_.000", web.path, place.list->url_name, item);
+    group.id = LinkGroupNumber(*place.list, item, link);
+    group.title = fmt::format("SharingLinks.{}.{}.{}", Text(t_.UniqueId(*place.list, item)),
+                              what.group_kind, what.id);
+  }
   group.description = fmt::format("This group is for {} sharing links on item '{}'",
                                   what.group_kind, PercentDecode(path));
-  group.members = what.people;
   return group;
 }
 
 std::vector<SiteGroup> RestService::LinkGroups(const Web& web) const {
   std::vector<SiteGroup> groups;
+  const auto add = [&](ListRef place, std::uint32_t item, const Acl& acl) {
+    for (std::uint32_t link = 0; link < acl.links.size(); ++link) {
+      groups.push_back(LinkGroup(place, item, link, acl.links[link]));
+    }
+  };
   for (const Library& library : t_.libraries()) {
     const Web& holder = t_.webs()[library.web];
     if (library.deleted || holder.collection != web.collection ||
@@ -171,10 +190,17 @@ std::vector<SiteGroup> RestService::LinkGroups(const Web& web) const {
       continue;
     }
     for (std::uint32_t item = 1; item <= library.items; ++item) {
-      if (t_.KindOf(library, item) != ScopeKind::kLinks) continue;
-      const Acl acl = t_.OwnAcl(library, item);
-      for (std::uint32_t link = 0; link < acl.links.size(); ++link) {
-        groups.push_back(LinkGroup(library, item, link, acl.links[link]));
+      if (t_.KindOf(library, item) == ScopeKind::kLinks) {
+        add({&library, nullptr}, item, t_.OwnAcl(library, item));
+      }
+    }
+  }
+  for (const GenericList& list : t_.lists()) {
+    const Web& holder = t_.webs()[list.web];
+    if (holder.collection != web.collection || holder.state == SiteState::kDeleted) continue;
+    for (std::uint32_t item = 1; item <= list.items; ++item) {
+      if (t_.Exists(list, item) && t_.ListItemOwnsScope(list, item)) {
+        add({nullptr, &list}, item, t_.ListItemAcl(list, item));
       }
     }
   }
@@ -209,7 +235,11 @@ Response RestService::SiteGroupRoutes(const Request& request, const Web& web, co
   if (const auto place = LinkOfGroup(t_, web, id)) {
     const Library& library = t_.libraries()[place->library];
     const Acl acl = t_.OwnAcl(library, place->item);
-    found = LinkGroup(library, place->item, place->link, acl.links[place->link]);
+    found = LinkGroup({&library, nullptr}, place->item, place->link, acl.links[place->link]);
+  } else if (!found) {
+    for (const SiteGroup& group : LinkGroups(web)) {
+      if (group.id == id) found = group;
+    }
   }
   if (!found) {
     return RestError(404, "-2146232832, Microsoft.SharePoint.SPException",
@@ -267,15 +297,39 @@ Response RestService::SiteUsers(const Request& request, const Web& web) {
       if (each.collection != web.collection || each.state == SiteState::kDeleted) continue;
       note_entries(each.acl.entries);
       note_entries(each.plumbing);
-      for (auto library : each.libraries) note_entries(t_.libraries()[library].acl.entries);
+      for (auto number : each.libraries) {
+        const Library& library = t_.libraries()[number];
+        note_entries(library.acl.entries);
+        for (std::uint32_t item = 1; item <= library.items; ++item) {
+          if (t_.OwnsScope(library, item)) note_entries(t_.OwnAcl(library, item).entries);
+        }
+      }
+      for (auto number : each.lists) {
+        const GenericList& list = t_.lists()[number];
+        note_entries(list.acl.entries);
+        for (std::uint32_t item = 1; item <= list.items; ++item) {
+          if (t_.ListItemOwnsScope(list, item)) note_entries(t_.ListItemAcl(list, item).entries);
+        }
+      }
     }
   }
   Response response;
   JsonOut json(response.body);
   json.Open('{').Open("value", '[');
   for (const auto& [number, who] : known) WritePerson(json, web, who);
+  if (!admins_only) WriteSystemAccount(json, web);
   json.Close(']').Close('}');
   return response;
+}
+
+// Everywhere the same number and login, but a title in the language of the site.
+void RestService::WriteSystemAccount(JsonOut& json, const Web& web) const {
+  json.Open('{').Field("Id", kSystemAccount).Field("IsHiddenInUI", false);
+  json.Field("LoginName", "SHAREPOINT\\system");
+  json.Field("Title", Say(Phrase::kSystemAccount, t_.webs()[web.collection].language));
+  json.Field("PrincipalType", 1).Field("Email", "").Field("Expiration", "");
+  json.Field("IsEmailAuthenticationGuestUser", false).Field("IsShareByEmailGuestUser", false);
+  json.Field("IsSiteAdmin", false).Null("UserPrincipalName").Null("AadObjectId").Close('}');
 }
 
 }  // namespace spa::sim

@@ -120,7 +120,7 @@ Response RestService::WebRoutes(const Request& request, const Web& web, const St
   }
   if (step.name == "roleassignments") {
     const Web& scope = t_.ScopeWeb(web);
-    response = Assignments(request, web, scope.acl, scope.plumbing, nullptr, 0);
+    response = Assignments(request, web, scope.acl, scope.plumbing, {}, 0);
     response.route = "rest web roleassignments";
     return response;
   }
@@ -128,6 +128,12 @@ Response RestService::WebRoutes(const Request& request, const Web& web, const St
   if (step.name == "siteusers") {
     response = SiteUsers(request, web);
     response.route = "rest siteusers";
+    return response;
+  }
+  if (step.name == "getuserbyid" && step.argument == std::to_string(kSystemAccount)) {
+    JsonOut json(response.body);
+    WriteSystemAccount(json, web);
+    response.route = "rest user";
     return response;
   }
   if (step.name == "lists" && step.argument.empty()) {
@@ -215,8 +221,9 @@ void RestService::WriteList(JsonOut& json, const Request& request, ListRef list)
     json.Field("ItemCount", library ? t_.CountItems(*list.library) : t_.CountItems(*list.list));
   }
   if (wants("title")) json.Field("Title", library ? list.library->title : list.list->title);
-  if (Selects(request, "readsecurity")) json.Field("ReadSecurity", 1);
-  if (Selects(request, "writesecurity")) json.Field("WriteSecurity", 1);
+  const bool own = !library && Unit(Hash(list.list->seed, 80)) < t_.spec().own_items_rate;
+  if (Selects(request, "readsecurity")) json.Field("ReadSecurity", own ? 2 : 1);
+  if (Selects(request, "writesecurity")) json.Field("WriteSecurity", own ? 2 : 1);
   json.Close('}');
 }
 
@@ -248,8 +255,7 @@ Response RestService::ListRoutes(const Request& request, const Web& web, ListRef
   if (steps[0].name == "roleassignments") {
     const Acl& acl = list.library ? t_.LibraryAcl(*list.library) : t_.ListAcl(*list.list);
     static const std::vector<Entry> kNone;
-    response =
-        Assignments(request, web, acl, unique ? kNone : t_.ScopeWeb(web).plumbing, nullptr, 0);
+    response = Assignments(request, web, acl, unique ? kNone : t_.ScopeWeb(web).plumbing, {}, 0);
     response.route = "rest list roleassignments";
     return response;
   }

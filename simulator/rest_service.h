@@ -59,14 +59,16 @@ class RestService {
 
   // rest_people.cpp
   Response Assignments(const Request& request, const Web& web, const Acl& acl,
-                       const std::vector<Entry>& plumbing, const Library* library,
+                       const std::vector<Entry>& plumbing, ListRef place,
                        std::uint32_t scope_item) const;
   Response SiteGroups(const Request& request, const Web& web);
   Response SiteGroupRoutes(const Request& request, const Web& web, const Steps& steps);
+  static constexpr std::uint32_t kSystemAccount = 1073741823;
+  void WriteSystemAccount(JsonOut& json, const Web& web) const;
   Response SiteUsers(const Request& request, const Web& web);
   void WritePerson(JsonOut& json, const Web& web, const Principal& who) const;
   void WriteSiteGroup(JsonOut& json, const Web& web, const SiteGroup& group, bool with_users) const;
-  SiteGroup LinkGroup(const Library& library, std::uint32_t item, std::uint32_t link,
+  SiteGroup LinkGroup(ListRef place, std::uint32_t item, std::uint32_t link,
                       const Link& what) const;
   std::vector<SiteGroup> LinkGroups(const Web& web) const;
 

@@ -314,11 +314,17 @@ bool SimulatedTenant::ListItemOwnsScope(const GenericList& list, std::uint32_t i
   return Unit(Hash(list.seed, item, kScope)) < spec_.list_item_unique_rate;
 }
 
+Guid SimulatedTenant::UniqueId(const GenericList& list, std::uint32_t item) const {
+  return MakeGuid(Hash(list.seed, item, 78));
+}
+
 Acl SimulatedTenant::ListItemAcl(const GenericList& list, std::uint32_t item) const {
   if (!ListItemOwnsScope(list, item)) return ListAcl(list);
   const ItemChange* change = ChangeOf(list, item);
   if (change && change->scope) return change->scope->acl;
-  return MakeAcl(BuiltAcl(list), ScopeKind::kDirect, Hash(list.seed, item, kEntries));
+  const bool links = Unit(Hash(list.seed, item, 79)) < spec_.list_item_link_share;
+  return MakeAcl(BuiltAcl(list), links ? ScopeKind::kLinks : ScopeKind::kDirect,
+                 Hash(list.seed, item, kEntries));
 }
 
 std::optional<FoundItem> SimulatedTenant::ItemOfLinkGroup(std::uint32_t number) const {
@@ -371,7 +377,9 @@ Link SimulatedTenant::MakeLink(std::uint64_t hash) const {
                                                      : 0;
   for (std::uint64_t k = 0; k < people; ++k) {
     Principal who = AnyPrincipal(Hash(hash, 12, k));
-    if (who.kind == Principal::Kind::kGroup || who.kind == Principal::Kind::kGroupOwners) {
+    const bool group = who.kind == Principal::Kind::kGroup;
+    const bool named = group && link.scope == "users" && chance(14, spec_.link_group_rate);
+    if ((group && !named) || who.kind == Principal::Kind::kGroupOwners) {
       who = {Principal::Kind::kUser,
              static_cast<std::uint32_t>(Hash(hash, 13, k) % directory_.user_count())};
     }

@@ -42,6 +42,7 @@ struct SiteGroup {
   std::string description;
   bool members_edit = false;
   std::vector<Principal> members;
+  bool system = false;  // belongs to the system account
 };
 
 struct Web {
@@ -182,6 +183,7 @@ class SimulatedTenant {
   sim::Acl EffectiveAcl(const sim::Library& library, std::uint32_t item) const;
   const sim::Web& ScopeWeb(const sim::Web& web) const;  // itself or the ancestor that is unique
   bool ListItemOwnsScope(const sim::GenericList& list, std::uint32_t item) const;
+  sim::Guid UniqueId(const sim::GenericList& list, std::uint32_t item) const;
   sim::Acl ListItemAcl(const sim::GenericList& list, std::uint32_t item) const;
   const sim::Acl& LibraryAcl(const sim::Library& library) const;  // own or the web's
   const sim::Acl& ListAcl(const sim::GenericList& list) const;

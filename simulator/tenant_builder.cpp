@@ -175,9 +175,16 @@ void TenantBuilder::AddSiteGroups(Web& web, std::uint64_t hash) {
       {4, title(Phrase::kVisitors), owners, "", false, people(22, Hash(hash, 23) % 5)});
   web.groups.push_back(
       {5, title(Phrase::kMembers), owners, "", true, people(24, 2 + Hash(hash, 25) % 30)});
-  if (Unit(Hash(hash, 26)) < 0.2) {
-    web.groups.push_back({6, "SharingLinks.not-a-link.Flexible.by-hand", owners, "Made by a person",
-                          false, people(27, 2)});
+  const auto link_title = [&](std::uint64_t salt) {
+    return fmt::format("SharingLinks.{}.Flexible.{}", Text(MakeGuid(Hash(hash, salt))),
+                       Text(MakeGuid(Hash(hash, salt, 1))));
+  };
+  if (Unit(Hash(hash, 26)) < spec_.forged_link_group_rate) {
+    web.groups.push_back({6, link_title(38), owners, "Made by a person", false, people(27, 2)});
+  }
+  if (Unit(Hash(hash, 39)) < spec_.orphan_link_group_rate) {
+    web.groups.push_back({7, link_title(50), std::string(Say(Phrase::kSystemAccount, web.language)),
+                          "", false, people(51, 2), true});
   }
   if (Unit(Hash(hash, 28)) < spec_.eeeu_rate) {
     web.groups[1].members.push_back({Kind::kEveryoneExceptExternal, 0});
@@ -217,7 +224,8 @@ void TenantBuilder::GiveOwnScope(Web& web, std::uint64_t hash) {
   entries.push_back({{Kind::kSiteGroup, 3}, {Level::kFullControl}, false});
   entries.push_back({{Kind::kSiteGroup, 4}, {Level::kRead}, false});
   entries.push_back({{Kind::kSiteGroup, 5}, {Level::kEdit}, false});
-  if (web.groups.size() > 3) {
+  const auto by_hand = [](const SiteGroup& group) { return group.id == 6; };
+  if (std::any_of(web.groups.begin(), web.groups.end(), by_hand)) {
     entries.push_back({{Kind::kSiteGroup, 6}, {Level::kRead}, false});
   }
   if (Unit(Hash(hash, 40)) < 0.3) {  // Two bindings: rights add up.
@@ -225,6 +233,9 @@ void TenantBuilder::GiveOwnScope(Web& web, std::uint64_t hash) {
   }
   if (Unit(Hash(hash, 42)) < spec_.everyone_rate) {
     entries.push_back({{Kind::kEveryone, 0}, {Level::kRead}, false});
+  }
+  if (Unit(Hash(hash, 52)) < spec_.windows_everyone_rate) {
+    entries.push_back({{Kind::kWindowsEveryone, 0}, {Level::kRead}, false});
   }
   if (Unit(Hash(hash, 43)) < spec_.eeeu_rate) {
     const bool foreign = spec_.foreign_eeeu && Unit(Hash(hash, 44)) < 0.3;

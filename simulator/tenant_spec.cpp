@@ -46,6 +46,8 @@ void Fields(WireSpec& w, Visit&& visit) {
   visit("deprecated_twins", w.deprecated_twins);
   visit("empty_roles_rate", w.empty_roles_rate);
   visit("no_aad_id_rate", w.no_aad_id_rate);
+  visit("large_acl", w.large_acl);
+  visit("permissions_404_rate", w.permissions_404_rate);
   visit("gzip", w.gzip);
   visit("token_lifetime", w.token_lifetime);
   visit("secret_expired", w.secret_expired);
@@ -127,6 +129,7 @@ void Fields(TenantSpec& s, Visit&& visit) {
   visit("link_no_download_rate", s.link_no_download_rate);
   visit("link_review_rate", s.link_review_rate);
   visit("existing_access_rate", s.existing_access_rate);
+  visit("link_group_rate", s.link_group_rate);
   visit("users", s.users);
   visit("guest_rate", s.guest_rate);
   visit("disabled_rate", s.disabled_rate);
@@ -135,18 +138,26 @@ void Fields(TenantSpec& s, Visit&& visit) {
   visit("nested_group_rate", s.nested_group_rate);
   visit("m365_rate", s.m365_rate);
   visit("group_cycles", s.group_cycles);
+  visit("group_chain", s.group_chain);
+  visit("chain_users", s.chain_users);
   visit("large_groups", s.large_groups);
   visit("hidden_groups", s.hidden_groups);
   visit("deleted_groups", s.deleted_groups);
   visit("purged_groups", s.purged_groups);
   visit("directory_roles", s.directory_roles);
   visit("dynamic_group_rate", s.dynamic_group_rate);
+  visit("sid_group_rate", s.sid_group_rate);
   visit("deleted_user_rate", s.deleted_user_rate);
   visit("everyone_rate", s.everyone_rate);
   visit("eeeu_rate", s.eeeu_rate);
   visit("foreign_eeeu", s.foreign_eeeu);
   visit("eeeu_admin_rate", s.eeeu_admin_rate);
   visit("app_grant_rate", s.app_grant_rate);
+  visit("list_item_link_share", s.list_item_link_share);
+  visit("own_items_rate", s.own_items_rate);
+  visit("forged_link_group_rate", s.forged_link_group_rate);
+  visit("orphan_link_group_rate", s.orphan_link_group_rate);
+  visit("windows_everyone_rate", s.windows_everyone_rate);
   visit("wire", s.wire);
   visit("faults", s.faults);
 }

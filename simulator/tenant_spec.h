@@ -50,9 +50,12 @@ struct WireSpec {
   bool deprecated_twins = false;         // grantedTo beside grantedToV2
   double empty_roles_rate = 0;           // entries whose roles list is empty
   double no_aad_id_rate = 0;             // people whom SharePoint knows without AadObjectId
-  bool gzip = false;                     // compress where the client accepts it
-  int token_lifetime = 3599;             // seconds
-  bool secret_expired = false;           // AADSTS7000222
+  int large_acl =
+      0;  // role assignments of more rows fail with 500 where Member is asked for; 0: none
+  double permissions_404_rate = 0;  // items that are gone when their permissions are read
+  bool gzip = false;                // compress where the client accepts it
+  int token_lifetime = 3599;        // seconds
+  bool secret_expired = false;      // AADSTS7000222
   std::vector<std::string> roles = {"Sites.FullControl.All", "GroupMember.Read.All",
                                     "User.Read.All"};  // empty: a token without consent, then 403
   bool rest_refuses_401 = false;          // SharePoint REST says 401 where Graph says 403
@@ -119,6 +122,8 @@ struct TenantSpec {
   int list_items = 20;
   double list_unique_rate = 0.2;
   double list_item_unique_rate = 0.02;
+  double list_item_link_share = 0.3;  // of these: shared by links
+  double own_items_rate = 0;          // lists that show people only what they made
 
   double unique_rate = 0.02;     // items that own a scope …
   double unshared_share = 0.3;   // … of these: `shared: {}`
@@ -135,6 +140,7 @@ struct TenantSpec {
   double link_password_rate = 0.05;
   double link_no_download_rate = 0.1;
   double link_review_rate = 0.05;
+  double link_group_rate = 0;          // links for people that may name groups, too
   double existing_access_rate = 0.02;  // scopes that also show the all-zero link
 
   int users = 200;
@@ -145,18 +151,24 @@ struct TenantSpec {
   double nested_group_rate = 0.2;
   double m365_rate = 0.4;
   int group_cycles = 1;
-  int large_groups = 1;     // 1,200 members, or all users
-  int hidden_groups = 1;    // members: 403
-  int deleted_groups = 1;   // 404, found among the deleted items
-  int purged_groups = 0;    // 404 everywhere
-  int directory_roles = 0;  // in ACLs like groups, members under /directoryRoles
+  int group_chain = 0;        // so many more, each in the one before, the first in the last …
+  int chain_users = 0;        // … and so many users in the first
+  int large_groups = 1;       // 1,200 members, or all users
+  int hidden_groups = 1;      // members: 403
+  int deleted_groups = 1;     // 404, found among the deleted items
+  int purged_groups = 0;      // 404 everywhere
+  int directory_roles = 0;    // in ACLs like groups, members under /directoryRoles
+  double sid_group_rate = 0;  // security groups that SharePoint knows by their SID
   double dynamic_group_rate = 0.1;
-  double deleted_user_rate = 0;   // people still named in ACLs; a third of them is purged
-  double everyone_rate = 0.05;    // webs that grant something to Everyone …
-  double eeeu_rate = 0.15;        // … to Everyone except external users
-  bool foreign_eeeu = true;       // one with a GUID that is not the tenant's
-  double eeeu_admin_rate = 0.03;  // collections with Everyone except external users as admin
-  double app_grant_rate = 0.15;   // collections that applications have a grant of their own to
+  double deleted_user_rate = 0;         // people still named in ACLs; a third of them is purged
+  double everyone_rate = 0.05;          // webs that grant something to Everyone …
+  double eeeu_rate = 0.15;              // … to Everyone except external users
+  bool foreign_eeeu = true;             // one with a GUID that is not the tenant's
+  double eeeu_admin_rate = 0.03;        // collections with Everyone except external users as admin
+  double forged_link_group_rate = 0.2;  // collections with a group titled like a link's
+  double orphan_link_group_rate = 0.2;  // … with a link's group that is bound nowhere
+  double windows_everyone_rate = 0;     // webs that grant to the legacy "All Users (windows)"
+  double app_grant_rate = 0.15;  // collections that applications have a grant of their own to
 
   WireSpec wire;
   FaultSpec faults;

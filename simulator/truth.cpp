@@ -37,6 +37,7 @@ std::string_view PrincipalTypeName(const SimulatedTenant& tenant, const Principa
     case Kind::kSiteGroup:
       return "site_group";
     case Kind::kEveryone:
+    case Kind::kWindowsEveryone:
       return "everyone";
     case Kind::kEveryoneExceptExternal:
     case Kind::kForeignEveryoneExceptExternal:
@@ -54,6 +55,14 @@ std::string_view RoleOf(const std::vector<Level>& levels) {
   return (mask & 0xe) != 0 ? "write" : "read";
 }
 
+// Of one whom SharePoint knows without AadObjectId, and who is gone for good, nobody can say more
+// than the login.
+bool HasKnownId(const SimulatedTenant& tenant, const Principal& who) {
+  if (who.kind != Kind::kUser) return true;
+  const User user = tenant.directory().UserAt(who.number);
+  return !user.purged || Unit(HashText(user.login)) >= tenant.spec().wire.no_aad_id_rate;
+}
+
 void WritePrincipal(JsonOut& json, const SimulatedTenant& tenant, const Object& object,
                     const Entry& entry, const Acl& acl) {
   if (entry.who.kind == Kind::kLink) {
@@ -62,7 +71,8 @@ void WritePrincipal(JsonOut& json, const SimulatedTenant& tenant, const Object& 
     json.Field("principal_name", "").Field("principal_login", "").Field("principal_email", "");
     return;
   }
-  const Face face = FaceOf(tenant, *object.web, entry.who);
+  Face face = FaceOf(tenant, *object.web, entry.who);
+  if (!object.graph && !HasKnownId(tenant, entry.who)) face.directory_id.clear();
   json.Field("grant_id", Base64Url(face.login));
   json.Field("principal_type", PrincipalTypeName(tenant, entry.who));
   json.Field("principal_id", entry.who.kind == Kind::kSiteGroup ? std::to_string(face.site_number)
@@ -71,10 +81,37 @@ void WritePrincipal(JsonOut& json, const SimulatedTenant& tenant, const Object& 
   json.Field("principal_email", face.email);
 }
 
-void WriteLink(JsonOut& json, const SimulatedTenant& tenant, const Link* link) {
+void WriteLinkPeople(JsonOut& json, const SimulatedTenant& tenant, const Link& link, bool by_rest) {
+  std::set<std::string> people;
+  for (const Principal& who : link.people) {
+    if (by_rest && !HasKnownId(tenant, who)) continue;
+    if (who.kind == Kind::kUser) people.insert(tenant.directory().UserAt(who.number).id);
+    if (who.kind == Kind::kGroup) people.insert(tenant.directory().groups()[who.number].id);
+  }
+  json.Open("link_people", '[');
+  for (const auto& id : people) json.String(id);
+  json.Close(']');
+}
+
+void WriteLink(JsonOut& json, const SimulatedTenant& tenant, const Link* link,
+               bool by_rest = false) {
   if (!link) {
     json.Null("link_scope").Null("link_type").Null("link_expires_at").Null("link_has_password");
     json.Open("link_people", '[').Close(']');
+    return;
+  }
+  if (by_rest) {
+    // Graph has no word for the items of lists; SharePoint tells what the group's title says.
+    const std::string& kind = link->group_kind;
+    const auto field = [&](const char* key, std::string_view value) {
+      value.empty() ? json.Null(key) : json.Field(key, value);
+    };
+    field("link_scope", kind.starts_with("Anonymous")      ? "anonymous"
+                        : kind.starts_with("Organization") ? "organization"
+                                                           : "");
+    field("link_type", kind.ends_with("Edit") ? "edit" : kind.ends_with("View") ? "view" : "");
+    json.Null("link_expires_at").Null("link_has_password");
+    WriteLinkPeople(json, tenant, *link, by_rest);
     return;
   }
   json.Field("link_scope", link->scope).Field("link_type", link->type);
@@ -84,13 +121,7 @@ void WriteLink(JsonOut& json, const SimulatedTenant& tenant, const Link* link) {
     json.Field("link_expires_at", link->expires);
   }
   json.Field("link_has_password", link->password);
-  std::set<std::string> people;
-  for (const Principal& who : link->people) {
-    if (who.kind == Kind::kUser) people.insert(tenant.directory().UserAt(who.number).id);
-  }
-  json.Open("link_people", '[');
-  for (const auto& id : people) json.String(id);
-  json.Close(']');
+  WriteLinkPeople(json, tenant, *link, by_rest);
 }
 
 void WriteGrants(std::string& out, const SimulatedTenant& tenant, const std::string& origin,
@@ -109,7 +140,8 @@ void WriteGrants(std::string& out, const SimulatedTenant& tenant, const std::str
     json.Field("role", RoleOf(entry.levels)).Open("levels", '[');
     for (const std::string_view name : names) json.String(name);
     json.Close(']');
-    WriteLink(json, tenant, entry.who.kind == Kind::kLink ? &acl.links[entry.who.number] : nullptr);
+    WriteLink(json, tenant, entry.who.kind == Kind::kLink ? &acl.links[entry.who.number] : nullptr,
+              !object.graph);
     json.Field("source", object.graph ? "graph" : "rest").Close('}');
     out += '\n';
   }
@@ -356,12 +388,25 @@ Floor FloorOf(const SimulatedTenant& tenant) {
   Floor floor;
   std::uint64_t listed = 0;
   std::set<std::uint32_t> groups, owner_groups;
+  std::set<std::uint32_t> people;
+  // With a group come those within it.
+  std::vector<std::uint32_t> open;
   auto note = [&](const Principal& who) {
-    if (who.kind == Kind::kGroup) groups.insert(who.number);
+    if (who.kind == Kind::kUser) people.insert(who.number);
     if (who.kind == Kind::kGroupOwners) owner_groups.insert(who.number);
+    if (who.kind == Kind::kGroup) open.push_back(who.number);
+    while (!open.empty()) {
+      const std::uint32_t group = open.back();
+      open.pop_back();
+      if (!groups.insert(group).second || tenant.directory().groups()[group].deleted) continue;
+      for (const auto inner : tenant.directory().Members(group).groups) open.push_back(inner);
+    }
   };
   auto note_acl = [&](const Acl& acl) {
     for (const Entry& entry : acl.entries) note(entry.who);
+    for (const Link& link : acl.links) {
+      for (const Principal& who : link.people) note(who);
+    }
   };
   for (const Web& web : tenant.webs()) {
     if (web.parent < 0 && web.state != SiteState::kDeleted) ++listed;
@@ -393,13 +438,25 @@ Floor FloorOf(const SimulatedTenant& tenant) {
   floor.web_batches = Batches(floor.webs);
   floor.app_batches = Batches(floor.app_reads);
   floor.permission_batches = Batches(floor.unique_items + floor.app_reads);
-  floor.groups = groups.size() + owner_groups.size();
+  // Whoever stands in a group that can be read is known with it.
+  const auto& all = tenant.directory().groups();
+  for (const auto group : groups) {
+    if (all[group].deleted || all[group].hidden) continue;
+    for (const auto user : tenant.directory().Members(group).users) people.erase(user);
+  }
+  for (const auto group : owner_groups) {
+    if (all[group].deleted) continue;
+    for (const auto user : all[group].owners) people.erase(user);
+  }
+  floor.people = people.size();
+  floor.people_batches = Batches(floor.people);
+  floor.groups = 2 * groups.size() + owner_groups.size();
   floor.group_batches = Batches(floor.groups);
   floor.drive_batches = Batches(floor.drives);
   floor.quiet_requests = floor.site_pages + floor.web_batches + floor.drive_batches +
                          floor.group_batches + floor.app_batches;
   floor.requests = floor.site_pages + floor.web_batches + floor.delta_pages +
-                   floor.permission_batches + floor.group_batches;
+                   floor.permission_batches + floor.group_batches + floor.people_batches;
   return floor;
 }
 

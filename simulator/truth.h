@@ -27,16 +27,19 @@ LineStream TrueObjects(const SimulatedTenant& tenant, std::string origin);
 LineStream TrueGroups(const SimulatedTenant& tenant);
 
 // The cheapest audit the scan guidance allows: ⌈S/200⌉ + ⌈W/20⌉ + Σ⌈(n+1)/200⌉ + ⌈(U+A)/20⌉ +
-// ⌈G/20⌉ Graph requests. A: the grants of applications, one listing a collection and one read each.
+// ⌈G/20⌉ + ⌈P/20⌉ Graph requests. A: the grants of applications, one listing a collection and one
+// read each. P: people who are named and stand in no group. G: groups, also those within groups:
+// what it is and who is in it, or who owns it.
 struct Floor {
   std::uint64_t site_pages = 0;
   std::uint64_t webs = 0, web_batches = 0;
   std::uint64_t drives = 0, delta_pages = 0;
   std::uint64_t unique_items = 0, app_reads = 0, permission_batches = 0, app_batches = 0;
   std::uint64_t groups = 0, group_batches = 0;
+  std::uint64_t people = 0, people_batches = 0;
   std::uint64_t requests = 0;
   // An audit that knows all from before and finds nothing changed asks for sites, webs, the changes
-  // of each drive by batches, and groups: ⌈S/200⌉ + ⌈W/20⌉ + ⌈D/20⌉ + ⌈A/20⌉ + ⌈G/20⌉.
+  // of each drive by batches, and groups: ⌈S/200⌉ + ⌈W/20⌉ + ⌈D/20⌉ + ⌈A/20⌉ + ⌈G/20⌉ + ⌈P/20⌉.
   std::uint64_t drive_batches = 0, quiet_requests = 0;
 };
 Floor FloorOf(const SimulatedTenant& tenant);  // Walks every item: seconds for ten million.

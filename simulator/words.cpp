@@ -62,6 +62,7 @@ constexpr std::string_view kPhrases[][3] = {
     {"Documents", "Dokumente", "ドキュメント"},
     {"Site Assets", "Websiteobjekte", "サイトのリソース ファイル"},
     {"Tasks", "Aufgaben", "タスク"},
+    {"System Account", "Systemkonto", "システム アカウント"},
 };
 
 constexpr std::string_view kFirst[][2] = {

@@ -45,7 +45,8 @@ enum class Phrase {
   kEveryoneExceptExternal,
   kDocuments,
   kSiteAssets,
-  kTasks
+  kTasks,
+  kSystemAccount
 };
 std::string_view Say(Phrase phrase, Language language);
 

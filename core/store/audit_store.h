@@ -137,6 +137,13 @@ struct NamedPrincipal {
   std::string id, login, name, email;  // id or login may be empty, not both
 };
 
+// The hidden site group of a sharing link.
+struct LinkGroup {
+  LinkGroup() = default;
+  std::string link_id, title;
+  std::vector<Member> members;
+};
+
 struct GroupUse {  // One occurrence of a group in a scope.
   GroupUse() = default;
   GroupRef group;
@@ -299,6 +306,9 @@ class AuditStore {
   // the permission sets that hold the link are due: delta keeps silent about them (graph.md 4.7).
   virtual Status PutMembers(const GroupRef& group, std::span<const Member> members,
                             const GroupFacts& facts = GroupFacts()) = 0;
+  // The link that site group `number` of the collection around `object` stands for; nothing where
+  // it is a group like others, or not known.
+  virtual Result<std::optional<LinkGroup>> FindLinkGroup(Oid object, const std::string& number) = 0;
   virtual Status PutPrincipal(const DirectoryObject& principal) = 0;
   // Calls `use` for everybody whom the grants, links and site groups of this run name and whom no
   // member list of the directory has told about: by directory id, else by login.

@@ -12,7 +12,7 @@ auto Tied(const Grant& g) {
   return std::tie(g.grant_id, g.principal_type, g.principal_id, g.principal_login, g.role,
                   g.principal_name, g.principal_email, g.levels, g.link_scope, g.link_type,
                   g.link_expires_at, g.link_has_password, g.link_people, g.link_invited, g.source,
-                  g.claim, g.rights, g.custom_level, g.link_blocks_download);
+                  g.claim, g.rights, g.custom_level, g.link_blocks_download, g.link_groups);
 }
 
 auto Tied(const Member& m) {

@@ -33,10 +33,11 @@ constexpr char kContainers[] = R"sql(
 
 // Also those that could not be read: they are asked for again.
 constexpr char kGroups[] = R"sql(
-  SELECT (SELECT count(*) FROM group_info WHERE kind <> 'site_group' AND from_run <= ?1
-          AND (to_run IS NULL OR to_run > ?1))
-       + (SELECT count(DISTINCT url) FROM gap WHERE run = ?1 AND oid IS NULL
-          AND url NOT LIKE 'http%'))sql";
+  SELECT (SELECT coalesce(sum(iif(kind = 'group', 2, 1)), 0) FROM group_info
+          WHERE kind <> 'site_group' AND from_run <= ?1 AND (to_run IS NULL OR to_run > ?1))
+       + (SELECT coalesce(sum(iif(url LIKE 'group:%', 2, 1)), 0) FROM (
+            SELECT DISTINCT url FROM gap WHERE run = ?1 AND oid IS NULL
+            AND (url LIKE 'group:%' OR url LIKE 'group\_owners:%' ESCAPE '\'))))sql";
 
 std::int64_t Pages(std::int64_t items, std::int64_t page) {
   return std::max<std::int64_t>(1, (items + page - 1) / page);
@@ -69,6 +70,7 @@ Result<TenantFigures> SqliteStore::Figures(RunNo run) {
       f.list_items += items;
       f.list_pages += Pages(items, TenantFigures::kListPage);
       f.list_reads += owners;
+      f.list_batches += (owners + TenantFigures::kListBatch - 1) / TenantFigures::kListBatch;
       continue;
     }
     const bool each = method == ScopeMethod::kItemPermissions;
@@ -88,6 +90,10 @@ Result<TenantFigures> SqliteStore::Figures(RunNo run) {
   }
   sqlite::Statement groups(*db_, kGroups);
   if (groups.Bind(run).Step()) f.groups = groups.Int(0);
+  sqlite::Statement people(*db_,
+                           "SELECT count(*) FROM principal WHERE kind = 'user' AND from_run <= ?1 "
+                           "AND (to_run IS NULL OR to_run > ?1) AND read_run >= ?1");
+  if (people.Bind(run).Step()) f.people = people.Int(0);
   sqlite::Statement apps(*db_, R"sql(
     SELECT count(*) FROM site_scope s JOIN acl_grant g ON g.acl = s.acl
     WHERE s.source = 'graph' AND s.from_run <= ?1 AND (s.to_run IS NULL OR s.to_run > ?1))sql");

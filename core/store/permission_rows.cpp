@@ -53,13 +53,13 @@ std::int64_t AclOf(sqlite::Database& db, std::span<const Grant> given) {
   int ord = 0;
   for (const Grant& g : grants) {
     const std::string levels = JsonList(g.levels), people = JsonList(g.link_people);
-    const std::string invited = JsonList(g.link_invited);
+    const std::string invited = JsonList(g.link_invited), groups = JsonList(g.link_groups);
     insert
         .Bind(acl, ord++, g.grant_id, Name(g.principal_type), g.principal_id, g.principal_name,
               g.principal_login, g.principal_email, Name(g.role), levels, OrNull(g.link_scope),
               OrNull(g.link_type), OrNull(g.link_expires_at), g.link_has_password, people, g.source,
               invited, OrNull(g.claim), Number(g.rights), g.custom_level, g.link_blocks_download,
-              nullptr)
+              groups)
         .Run();
   }
   return acl;
@@ -277,6 +277,43 @@ Status SqliteStore::SettleSiteGroups(const std::string& site_id) {
   return EndWrite("closing removed site groups");
 }
 
+Result<std::optional<LinkGroup>> SqliteStore::FindLinkGroup(Oid object, const std::string& number) {
+  std::optional<LinkGroup> found;
+  auto& row = db_->Get(R"sql(
+    WITH RECURSIVE up(oid, above) AS (
+      SELECT oid, container FROM object WHERE oid = ?1 AND to_run IS NULL
+      UNION
+      SELECT o.oid, iif(o.container <> 0, o.container, o.parent)
+      FROM up JOIN object o ON o.oid = up.above AND o.to_run IS NULL)
+    SELECT gi.link_id, gi.name, gi.member_set FROM up JOIN entity e ON e.oid = up.oid
+    JOIN group_info gi ON gi.key = 'site_group:' || e.graph_id || ':' || ?2 AND gi.to_run IS NULL
+    WHERE up.above = 0 AND gi.link_id IS NOT NULL)sql");
+  std::int64_t set = 0;
+  if (row.Bind(object, number).Step()) {
+    found.emplace();
+    found->link_id = row.String(0);
+    found->title = row.String(1);
+    set = row.Int(2);
+  }
+  row.Reset();
+  if (found) {
+    auto& members =
+        db_->Get("SELECT id, kind, login, email FROM member WHERE member_set = ? ORDER BY ord");
+    members.Bind(set);
+    while (members.Step()) {
+      Member member;
+      member.id = members.String(0);
+      member.kind = members.String(1);
+      member.login = members.String(2);
+      member.email = members.String(3);
+      found->members.push_back(std::move(member));
+    }
+    members.Reset();
+  }
+  if (auto read = db_->Check("looking for the group of a link"); !read) return Fail(read.error());
+  return found;
+}
+
 // Site groups belong to the site collection: they are named by its topmost web known here.
 Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& use) {
   if (auto begun = StartWrite(); !begun) return begun;
@@ -317,6 +354,18 @@ Status SqliteStore::ForEachGroupUse(const std::function<void(const GroupUse&)>& 
           rows.Text(2).ends_with("_o") ? GroupRef::Kind::kOwners : GroupRef::Kind::kMembers;
       found.group.site_id.clear();
     }
+    use(found);
+  }
+  // Groups that links were sent to.
+  sqlite::Statement linked(*db_, R"sql(
+    SELECT lower(j.value) FROM scope s JOIN object o ON o.oid = s.oid AND o.to_run IS NULL
+    JOIN acl_grant g ON g.acl = s.acl, json_each(g.link_groups) j
+    WHERE s.to_run IS NULL AND g.role <> 'none' AND g.link_groups <> '[]'
+    ORDER BY s.oid, g.ord, j.key)sql");
+  found.group.kind = GroupRef::Kind::kMembers;
+  found.group.site_id.clear();
+  while (linked.Step()) {
+    found.group.id = linked.String(0);
     use(found);
   }
   // Directory groups that stand in site groups, by the site group they stand in.

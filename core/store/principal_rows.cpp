@@ -27,6 +27,7 @@ constexpr char kNamed[] = R"sql(
     SELECT lower(j.value), '', '', ''
     FROM used JOIN acl_grant g ON g.acl = used.acl, json_each(g.link_people) j
     WHERE principal_type = 'link' AND role <> 'none' AND link_people <> '[]'
+      AND j.value NOT IN (SELECT value FROM json_each(coalesce(g.link_groups, '[]')))
     UNION ALL
     SELECT lower(m.id), lower(m.login), m.name, m.email
     FROM group_info gi JOIN member m ON m.member_set = gi.member_set

@@ -86,6 +86,7 @@ class SqliteStore final : public AuditStore {
   Status PutListSecurity(Oid list, std::int64_t read, std::int64_t write) override;
   Status PutMembers(const GroupRef& group, std::span<const Member> members,
                     const GroupFacts& facts) override;
+  Result<std::optional<LinkGroup>> FindLinkGroup(Oid object, const std::string& number) override;
   Status PutPrincipal(const DirectoryObject& principal) override;
   Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) override;
   Status SettleSiteGroups(const std::string& site_id) override;

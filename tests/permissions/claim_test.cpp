@@ -78,16 +78,42 @@ TEST_CASE("Graph's roles take the strongest, and what is unknown is not read as 
   CHECK(LevelOfGraph("read").empty());
 }
 
-TEST_CASE("A link group is one only if the system owns it") {
-  const auto link =
-      ParseLinkGroup("SharingLinks.6C3E69D8-85ba.Flexible.D2B42DAA-4d3d", "System Account");
+TEST_CASE("A link group is told by a title of the one form that links have") {
+  const std::string item = "6C3E69D8-85ba-4a74-a214-3ba666040c1b";
+  const std::string id = "D2B42DAA-4d3d-4076-ba1d-d4ce45524bc7";
+  const auto link = ParseLinkGroup("SharingLinks." + item + ".Flexible." + id);
   REQUIRE(link);
-  CHECK(link->item_unique_id == "6c3e69d8-85ba");
+  CHECK(link->item_unique_id == "6c3e69d8-85ba-4a74-a214-3ba666040c1b");
   CHECK(link->kind == "flexible");
-  CHECK(link->link_id == "d2b42daa-4d3d");
-  CHECK_FALSE(ParseLinkGroup("SharingLinks.6C3E69D8-85ba.Flexible.D2B42DAA-4d3d", "Pam Ito"));
-  CHECK_FALSE(ParseLinkGroup("SharingLinks.broken", "System Account"));
-  CHECK_FALSE(ParseLinkGroup("HR Owners", "System Account"));
+  CHECK(link->link_id == "d2b42daa-4d3d-4076-ba1d-d4ce45524bc7");
+  CHECK(ParseLinkGroup("SharingLinks." + item + ".OrganizationEdit." + id));
+  CHECK_FALSE(ParseLinkGroup("SharingLinks." + item + ".Everyone." + id));
+  CHECK_FALSE(ParseLinkGroup("SharingLinks.not-a-link.Flexible." + id));
+  CHECK_FALSE(ParseLinkGroup("SharingLinks." + item + ".Flexible." + id + "0"));
+  CHECK_FALSE(ParseLinkGroup("SharingLinks.broken"));
+  CHECK_FALSE(ParseLinkGroup("HR Owners"));
+}
+
+TEST_CASE("Each form of login is told apart by its claim") {
+  const auto claim = [](const char* login) { return std::string(ParseClaim(login).name); };
+  CHECK(claim("i:0#.f|membership|pam@fabrikam.com") == "user");
+  CHECK(claim("I:0#.F|Membership|lee_p.example#EXT#@f.onmicrosoft.com") == "guest");
+  CHECK(claim("i:0#.f|membership|urn:spo:guest#lee@p.example") == "sharepoint_guest");
+  CHECK(claim("i:0#.f|membership|urn%3aspo%3aanon#0a1b") == "anonymous_actor");
+  CHECK(claim("c:0u.c|tenant|0a1b") == "anonymous_link");
+  CHECK(claim("c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005") ==
+        "m365_members");
+  CHECK(claim("c:0o.c|federateddirectoryclaimprovider|9d0e5d5e-5555-4f7a-8f0b-000000000005_o") ==
+        "m365_owners");
+  CHECK(claim("c:0t.c|tenant|9d0e5d5e-5555-4f7a-8f0b-000000000005") == "directory_group");
+  CHECK(claim("c:0-.f|rolemanager|s-1-5-21-1") == "sid_group");
+  CHECK(claim("c:0-.f|rolemanager|spo-grid-all-users/another") == "everyone_except_external");
+  CHECK(claim("c:0(.s|true") == "everyone");
+  CHECK(claim("c:0!.s|windows") == "windows_everyone");
+  CHECK(claim("i:0i.t|ms.sp.ext|app@tenant") == "application");
+  CHECK(claim("i:0i.t|00000003-0000-0ff1-ce00-000000000000|app@sharepoint") == "system");
+  CHECK(claim("SHAREPOINT\\system") == "system");
+  CHECK(claim("HR Members").empty());
 }
 
 TEST_CASE("A role assignment adds up its bindings and keeps Limited Access as no access") {
@@ -109,7 +135,8 @@ TEST_CASE("A role assignment adds up its bindings and keeps Limited Access as no
   CHECK(limited.principal_type == PrincipalType::kSiteGroup);
   CHECK(limited.principal_id == "6");
   CHECK(limited.role == Role::kNone);
-  CHECK(limited.levels.empty());
+  CHECK(limited.levels == std::vector<std::string>{"Limited Access"});  // Evidence of what.
+  CHECK(limited.rights == 0x3008011000);
 }
 
 TEST_CASE("Site groups carry their members with the kind their claim tells") {

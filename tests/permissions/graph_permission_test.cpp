@@ -1,6 +1,6 @@
 #include "permissions/graph_permission.h"
 
-#include "permissions/group_expansion.h"
+#include "permissions/directory_group.h"
 #include "tests/catch.h"
 
 namespace spa {

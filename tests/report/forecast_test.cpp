@@ -49,10 +49,11 @@ TEST_CASE("A full run costs pages, batches and units by the price list") {
   CHECK(PartOf(cost, "items").graph_requests == 10'000);
   CHECK(PartOf(cost, "permissions").graph_requests == 1000);
   CHECK(PartOf(cost, "groups").graph_requests == 75);
-  CHECK(cost.graph_requests == 11'230);
+  CHECK(PartOf(cost, "applications").graph_requests == 50);
+  CHECK(cost.graph_requests == 11'280);
   CHECK(cost.sharepoint_requests == 0);
-  CHECK(cost.resource_units == 2 * 5 + 2 * 3000 + 2 * 10'000 + 5 * 20'000);
-  CHECK(cost.minutes == Approx((126'010.0 - 1250) / 1250));
+  CHECK(cost.resource_units == 2 * 5 + 2 * 3000 + 2 * 10'000 + 5 * 20'000 + 5 * 1000);
+  CHECK(cost.minutes == Approx((131'010.0 - 1250) / 1250));
 }
 
 TEST_CASE("A quiet incremental run costs one delta with a token per library") {
@@ -79,7 +80,8 @@ TEST_CASE("What SharePoint is asked counts where it listens and has no price") {
   figures.lists = 300;
   figures.list_pages = 310;
   figures.owning_lists = 20;
-  figures.list_reads = 70;
+  figures.list_reads = 170;
+  figures.list_batches = 70;
   RunConditions conditions = GraphAlone();
   const RunCost without = PriceFullRun(figures, conditions);
   conditions.rest = true;
@@ -87,7 +89,7 @@ TEST_CASE("What SharePoint is asked counts where it listens and has no price") {
   const RunCost with = PriceFullRun(figures, conditions);
 
   CHECK(without.sharepoint_requests == 0);
-  CHECK(with.sharepoint_requests == 4 * 1000 + 310 + 20 + 70);
+  CHECK(with.sharepoint_requests == 5 * 1000 + 310 + 20 + 70);
   CHECK(with.resource_units == without.resource_units);
 }
 

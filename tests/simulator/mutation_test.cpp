@@ -214,7 +214,8 @@ TEST_CASE("The floors follow the changes") {
   REQUIRE(after.webs > before.webs);
   REQUIRE(after.delta_pages > before.delta_pages);
   REQUIRE(after.quiet_requests == after.site_pages + after.web_batches + after.drive_batches +
-                                      after.group_batches + after.app_batches);
+                                      after.group_batches + after.app_batches +
+                                      after.people_batches);
   REQUIRE(after.quiet_requests < after.requests);
 }
 

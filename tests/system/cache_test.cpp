@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kMembers[] = "directory transitiveMembers";
+constexpr char kMembers[] = "directory members";
 
 // Every group can be read: what cannot be is asked for again by each process.
 Words Readable() { return {"hidden_groups=0", "deleted_groups=0"}; }
