@@ -122,8 +122,8 @@ struct TenantSpec {
   int list_items = 20;
   double list_unique_rate = 0.2;
   double list_item_unique_rate = 0.02;
-  double list_item_link_share = 0.3;  // of these: shared by links
-  double own_items_rate = 0;          // lists that show people only what they made
+  double list_item_link_share = 0;  // of these: shared by links
+  double own_items_rate = 0;        // lists that show people only what they made
 
   double unique_rate = 0.02;     // items that own a scope …
   double unshared_share = 0.3;   // … of these: `shared: {}`
@@ -166,7 +166,7 @@ struct TenantSpec {
   bool foreign_eeeu = true;             // one with a GUID that is not the tenant's
   double eeeu_admin_rate = 0.03;        // collections with Everyone except external users as admin
   double forged_link_group_rate = 0.2;  // collections with a group titled like a link's
-  double orphan_link_group_rate = 0.2;  // … with a link's group that is bound nowhere
+  double orphan_link_group_rate = 0;    // … with a link's group that is bound nowhere
   double windows_everyone_rate = 0;     // webs that grant to the legacy "All Users (windows)"
   double app_grant_rate = 0.15;  // collections that applications have a grant of their own to
 
