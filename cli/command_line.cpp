@@ -284,7 +284,7 @@ class Grammar {
         ->check(CLI::Range(0, 1'000'000'000))
         ->capture_default_str();
     CLI::App* rules = Command("rules", "The rules, and which could be evaluated", findings);
-    CLI::App* accept = Command("accept", "Accept findings until a day: they do not count", findings);
+    CLI::App* accept = Command("accept", "Accept findings until a day", findings);
     accept->add_option("FINDING", flags_.words, "Ids, or beginnings of them")->required();
     accept->add_option("--owner", flags_.owner, "Who answers for it")->required();
     accept->add_option("--reason", flags_.reason, "Why it is all right")->required();
@@ -558,7 +558,7 @@ class Grammar {
         [this, path](const std::string& text) { flags_.keys[path] = text; }, std::string(key.help));
     option->group(group);
     const bool is_path = path.ends_with("_path") || path.ends_with("_file") || path == "db.path" ||
-                         path == "logging.file";
+                         path == "logging.file" || path == "findings.rules";
     if (is_path) Path(option);
     if (std::holds_alternative<bool& (*)(Config&)>(key.field)) {
       choices_[option] = {"true", "false"};

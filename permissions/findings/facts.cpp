@@ -32,8 +32,7 @@ constexpr Fact kFacts[] = {
     {"labels", "", "sensitivity labels of sites and files are not read"},
     {"long_history",
      "SELECT EXISTS (SELECT 1 FROM run r, latest_run l WHERE r.number < l.run AND r.started_at < "
-     "strftime('%Y-%m-%dT%H:%M:%SZ', (SELECT started_at FROM run WHERE number = l.run), '-' || "
-     "CAST((SELECT value FROM threshold WHERE name = 'link_stale_days') AS INTEGER) || ' days'))",
+     "(SELECT day FROM threshold WHERE name = 'link_stale_days'))",
      "Graph tells no date of creation, and this database does not know the tenant for long enough"},
     {"rights", "SELECT EXISTS (SELECT 1 FROM acl_grant WHERE rights IS NOT NULL)",
      "the rights behind levels were not read: that needs SharePoint REST"},

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "core/ascii.h"
+#include "core/clock.h"
 #include "permissions/findings/rule.h"
 
 namespace spa {
 namespace {
 
 constexpr char kTables[] = R"sql(
-CREATE TEMP TABLE threshold(name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE threshold(
+  name TEXT PRIMARY KEY, value REAL NOT NULL, day TEXT NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE internal_domain(domain TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE allowed_domain(domain TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE sensitive_label(label TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -154,10 +156,17 @@ void RunTables::MakeViews() {
 }
 
 void RunTables::PutSettings(const FindingsConfig& config) {
+  const auto start = ParseUtc(rows_.started_at());
+  sqlite::Statement insert(db_, "INSERT INTO temp.threshold VALUES (?, ?, ?)");
   for (const Threshold& threshold : Thresholds()) {
     const auto given = config.thresholds.find(std::string(threshold.name));
-    db_.Exec(fmt::format("INSERT INTO threshold VALUES ('{}', {})", threshold.name,
-                         given == config.thresholds.end() ? threshold.value : given->second));
+    const double value = given == config.thresholds.end() ? threshold.value : given->second;
+    const std::string number = fmt::format("{}", value);
+    // So many days before the run, for those that are days.
+    const std::string day = start ? UtcText(*start - std::chrono::hours(static_cast<std::int64_t>(
+                                                         std::min(value, 36500.0) * 24)))
+                                  : "";
+    insert.Bind(threshold.name, number, day).Run();
   }
   const auto put = [&](const char* sql, const std::vector<std::string>& texts) {
     sqlite::Statement insert(db_, sql);
