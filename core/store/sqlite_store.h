@@ -5,8 +5,8 @@
 // way), held_merge.cpp (those in memory, numbered), drive_merge.cpp (from stage to objects),
 // item_scopes.cpp (owners by comparison),
 // permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
-// (deleted runs), finding_rows.cpp (findings), run_merge.cpp (one run out of those of several databases), figures.cpp
-// (forecasts).
+// (deleted runs), finding_rows.cpp (findings), run_merge.cpp (one run out of those of several
+// databases), figures.cpp (forecasts).
 //
 // After a storage error the open transaction is undone and the run can only be finished: every
 // other call repeats the error.
