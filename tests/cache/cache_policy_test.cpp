@@ -10,8 +10,7 @@ TEST_CASE("Group members are fresh for six hours", "[cache][ttl][S4-13]") {
   CHECK(PolicyOf(CacheKind::kGroupMembers).name == "group_members");
 }
 
-TEST_CASE("What the audit looks up repeatedly has a row of its own",
-          "[cache][S1-61]") {
+TEST_CASE("What the audit looks up repeatedly has a row of its own", "[cache][S1-61]") {
   for (const auto& [kind, name] : {std::pair{CacheKind::kSite, "site"},
                                    {CacheKind::kDrive, "drive"},
                                    {CacheKind::kList, "list"},

@@ -325,6 +325,8 @@ TEST_CASE("A server whose certificate is not trusted is not talked to", "[cache]
   CHECK(attempt(server.url(), security) == ErrorCode::kUsage);
   security.ca_file = others.client_cert;  // A certificate, but nobody's authority.
   CHECK(attempt(server.url(), security) == ErrorCode::kUntrusted);
+  security.ca_file.clear();  // The system's authorities do not know ours.
+  CHECK(attempt(server.url(), security) == ErrorCode::kUntrusted);
 }
 
 TEST_CASE("A script that the server forgot is loaded again", "[cache][redis]") {
