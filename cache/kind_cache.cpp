@@ -405,6 +405,7 @@ Task<std::vector<bool>> KindCache::SetMany(std::vector<std::pair<CacheKey, Value
     co_return done;
   }
   std::vector<const CacheKey*> order;
+  order.reserve(values.size());
   for (const auto& [key, value] : values) order.push_back(&key);
   std::sort(order.begin(), order.end(),
             [](const CacheKey* a, const CacheKey* b) { return KeyLock::Before(*a, *b); });

@@ -275,6 +275,7 @@ Task<void> RedisNodes::Settle(std::size_t node, const RedisCommand& command, Res
 Task<void> RedisNodes::AskNode(std::size_t node, const std::vector<RedisCommand>& commands,
                                std::vector<std::size_t> which, RedisAnswers& answers) {
   std::vector<const RedisCommand*> leaving;
+  leaving.reserve(which.size());
   for (const std::size_t i : which) leaving.push_back(&commands[i]);
   auto came = co_await Send(node, leaving, false);
   if (!came && endpoint_.layout == RedisLayout::kCluster &&
@@ -337,6 +338,7 @@ Task<Result<Resp>> RedisNodes::AskOne(RedisCommand command) {
 Task<RedisAnswers> RedisNodes::AskAt(std::size_t node, std::vector<RedisCommand> commands) {
   RedisAnswers answers(commands.size());
   std::vector<const RedisCommand*> leaving;
+  leaving.reserve(commands.size());
   for (const RedisCommand& command : commands) leaving.push_back(&command);
   auto came = co_await Send(node, leaving, false);
   for (std::size_t i = 0; i < commands.size(); ++i) {
