@@ -47,8 +47,8 @@ struct Entry {
   CacheTime expires;      // until then it stands in where a load fails. After it, it is gone.
   CacheTime hold_until;   // Loading failed: until then nobody tries again.
   std::vector<Tag> tags;
-  bool asked = false;     // A lookup brought it, so its key has been asked for before.
-  FirstUse first_use;     // Where not: its first lookup claims it.
+  bool asked = false;  // A lookup brought it, so its key has been asked for before.
+  FirstUse first_use;  // Where not: its first lookup claims it.
 
   // Of an entry that the second level has, too.
   bool shared = false;

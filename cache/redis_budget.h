@@ -6,13 +6,13 @@
 // one Lua script (cache/redis/scripts.h), so that no unit is given out twice.
 //
 // A member that does not reach Redis may go on with its part of the minute, one of `count`, when it
-// has heard nothing for kQuiet. It is not missing from the limit: a member that was here, and which no answer is
-// known to have reached for kAway, has its part kept free until it comes back (and tells what it
-// spent), says Leave, or a day is over; and when kQuiet has passed, all that the others took earlier
-// is spent. Known by its next request, which says when the last answer came: that Redis heard us is
-// not enough.
-// A server that forgot what was taken (it was restarted, or a replica that lagged took over) does
-// not know its members: the first that asks puts a hold of a whole minute on all.
+// has heard nothing for kQuiet. It is not missing from the limit: a member that was here, and which
+// no answer is known to have reached for kAway, has its part kept free until it comes back (and
+// tells what it spent), says Leave, or a day is over; and when kQuiet has passed, all that the
+// others took earlier is spent. Known by its next request, which says when the last answer came:
+// that Redis heard us is not enough. A server that forgot what was taken (it was restarted, or a
+// replica that lagged took over) does not know its members: the first that asks puts a hold of a
+// whole minute on all.
 //
 // Keys, in one slot: {sharepoint_audit:budget:WHO:NAME}:minute, :day, :hold and :members. They end
 // by themselves. No namespace: who shares the limits shares the budget.

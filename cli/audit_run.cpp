@@ -155,8 +155,7 @@ Result<AuditOutcome> Audit::Run(const std::vector<Rule>& rules) {
   const bool whole = !outcome.interrupted && !aborted;
   if (whole) {
     if (auto settled = store_->Settle(); !settled) return Fail(settled.error());
-    if (auto found = EvaluateFindings(*store_, run_.number, config_.findings, rules);
-        !found) {
+    if (auto found = EvaluateFindings(*store_, run_.number, config_.findings, rules); !found) {
       return Fail(found.error());
     }
   }

@@ -107,9 +107,11 @@ class Grammar {
                     "Use neither cache level nor request coalescing");
     audit->add_option("--resume", flags_.resume, "Go on with an interrupted run: its id, or last")
         ->type_name("RUN");
-    CLI::Option* shard = audit->add_option("--shard", flags_.shard,
-                     "Audit part I of N, beside other processes; see `runs merge`")
-        ->type_name("I/N");
+    CLI::Option* shard =
+        audit
+            ->add_option("--shard", flags_.shard,
+                         "Audit part I of N, beside other processes; see `runs merge`")
+            ->type_name("I/N");
     audit
         ->add_flag("--dry-run", flags_.dry_run,
                    "Look at sites and libraries and tell what the audit would cost; read no item")
@@ -248,7 +250,8 @@ class Grammar {
         Command("merge", "Make one run of the audits of all shards, in the database --db", runs);
     merge->footer(
         "Example:\n"
-        "  sharepoint-audit audit --shard 1/2 --db one.db     (elsewhere: --shard 2/2 --db two.db)\n"
+        "  sharepoint-audit audit --shard 1/2 --db one.db     (elsewhere: --shard 2/2 --db "
+        "two.db)\n"
         "  sharepoint-audit runs merge one.db two.db --db whole.db");
     Path(merge->add_option("FROM", flags_.sources, "Databases of the shards"))->required();
     merge->add_flag("--partial", flags_.partial, "Go on where shards are missing: each is a gap");
@@ -278,8 +281,7 @@ class Grammar {
         ->type_name("TEXT");
     Choice(findings->add_option("--state", flags_.state, "What was decided")->capture_default_str(),
            {"all", "open", "accepted", "baseline", "expired"});
-    findings
-        ->add_option("--limit", flags_.limit, "How many are listed at most; 0: all")
+    findings->add_option("--limit", flags_.limit, "How many are listed at most; 0: all")
         ->type_name("N")
         ->check(CLI::Range(0, 1'000'000'000))
         ->capture_default_str();

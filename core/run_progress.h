@@ -1,5 +1,5 @@
-// RunProgress: what a run has done so far, for whoever shows it. Written by the pipeline, read by the
-// display, both on the io_context's thread.
+// RunProgress: what a run has done so far, for whoever shows it. Written by the pipeline, read by
+// the display, both on the io_context's thread.
 #pragma once
 
 #include <cstdint>

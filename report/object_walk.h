@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/sqlite.h"
 #include "core/store/audit_store.h"
 #include "core/store/coverage.h"
-#include "core/sqlite.h"
 
 namespace spa {
 

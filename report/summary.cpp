@@ -221,9 +221,12 @@ std::string ToTable(const RunSummary& s, std::size_t max_gaps) {
   const auto found = [&](Severity severity) {
     return std::pair(s.findings.open[static_cast<int>(severity)], Name(severity));
   };
-  table.Numbers("Findings", {found(Severity::kCritical), found(Severity::kHigh),
-                             found(Severity::kMedium), found(Severity::kLow),
-                             found(Severity::kInfo), {s.findings.accepted, "accepted"}});
+  table.Numbers("Findings", {found(Severity::kCritical),
+                             found(Severity::kHigh),
+                             found(Severity::kMedium),
+                             found(Severity::kLow),
+                             found(Severity::kInfo),
+                             {s.findings.accepted, "accepted"}});
   if (!s.findings.not_evaluated.empty()) {
     table.Line("", fmt::format("{} rules could not be evaluated; 'findings rules' says why",
                                s.findings.not_evaluated.size()));

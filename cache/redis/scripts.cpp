@@ -102,11 +102,12 @@ redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
-// minute, day, hold, members; who asks ("2/4": the second of four), the time of the last answer that
-// reached it (0: none), units it spent on its own since (in the last minute, in all), need, want, then of each window:
-// limit, milliseconds of a slot, slots; milliseconds of silence after which a member is away.
-// {units taken, milliseconds to wait, whether for the hold, units left of the day or -1}. A window
-// is a text of "slot:units", oldest first; members are one of "2/4@milliseconds".
+// minute, day, hold, members; who asks ("2/4": the second of four), the time of the last answer
+// that reached it (0: none), units it spent on its own since (in the last minute, in all), need,
+// want, then of each window: limit, milliseconds of a slot, slots; milliseconds of silence after
+// which a member is away. {units taken, milliseconds to wait, whether for the hold, units left of
+// the day or -1}. A window is a text of "slot:units", oldest first; members are one of
+// "2/4@milliseconds".
 constexpr char kTake[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

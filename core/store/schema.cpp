@@ -347,8 +347,8 @@ CREATE VIEW v_access AS
     OR (principal_type = 'link' AND link_scope IN ('anonymous', 'organization'));
 )sql";
 
-// finding: what a run's rules found; `id` is the same in every run. acceptance: what people decided,
-// by that id; it outlives runs.
+// finding: what a run's rules found; `id` is the same in every run. acceptance: what people
+// decided, by that id; it outlives runs.
 constexpr char kVersion6[] = R"sql(
 DROP VIEW v_findings;
 DROP TABLE finding;
@@ -375,8 +375,7 @@ CREATE VIEW v_findings AS
   LEFT JOIN acceptance a ON a.finding = f.id;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3,
-                                  kVersion4, kVersion5, kVersion6};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;

@@ -173,8 +173,8 @@ class SqliteStore final : public AuditStore {
   std::unique_ptr<sqlite::Database> db_;
   bool settled_ = false;
   bool concluding_ = false;  // Nothing is committed in between: what is read must stay as it is.
-  RunNo run_ = 0;         // 0: none begun.
-  RunNo fresh_from_ = 0;  // The first run whose reads an incremental one still takes.
+  RunNo run_ = 0;            // 0: none begun.
+  RunNo fresh_from_ = 0;     // The first run whose reads an incremental one still takes.
   bool incremental_ = false;
   // When last; old transactions end by themselves.
   SteadyClock::time_point committed_, heartbeat_;
