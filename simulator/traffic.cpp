@@ -110,7 +110,7 @@ void Traffic::Judge(const Request& request, std::uint64_t number, Response& resp
     default:
       ++counters_.graph;
   }
-  if (response.batch_parts > 0) {
+  if (response.batch_parts > 0 && response.family != Family::kSharePoint) {
     ++counters_.batches;
     counters_.batch_parts += static_cast<std::uint64_t>(response.batch_parts);
   }

@@ -18,7 +18,7 @@ constexpr int kSampleKeys = 10'000;
 // keys would be looked for where they are not.
 constexpr std::uint64_t kKnownRoutes = 0x3bddf961b524fae3;
 
-std::string SampleKey(int i) { return fmt::format("sharepoint_audit:group_members:2:{}", i); }
+std::string SampleKey(int i) { return fmt::format("sharepoint_audit:group_members:1:{}", i); }
 
 // "a,b*2,c" of --nodes, else the servers of a redis+ring:// second level.
 Result<NodeRing> RingOf(const CacheCall& call) {

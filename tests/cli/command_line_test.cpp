@@ -286,12 +286,36 @@ TEST_CASE("the commands that exist are these") {
     if (!command.name.starts_with("cache ")) names.insert(command.name);
   }
 
-  CHECK(names ==
-        std::set<std::string>{
-            "",       "audit",       "plan",        "demo",          "simulate",   "doctor",
-            "runs",   "runs show",   "runs delete", "runs prune",    "runs merge", "export",
-            "config", "config init", "config show", "config schema", "completion", "cache",
-            "serve",  "who",         "what",        "why",           "cut",        "whatif"});
+  CHECK(names == std::set<std::string>{"",
+                                       "audit",
+                                       "plan",
+                                       "demo",
+                                       "simulate",
+                                       "doctor",
+                                       "runs",
+                                       "runs show",
+                                       "runs delete",
+                                       "runs prune",
+                                       "runs merge",
+                                       "export",
+                                       "config",
+                                       "config init",
+                                       "config show",
+                                       "config schema",
+                                       "completion",
+                                       "cache",
+                                       "serve",
+                                       "who",
+                                       "what",
+                                       "why",
+                                       "cut",
+                                       "whatif",
+                                       "findings",
+                                       "findings rules",
+                                       "findings accept",
+                                       "findings reopen",
+                                       "findings baseline",
+                                       "findings test"});
 }
 
 TEST_CASE("every option has a line of help") {

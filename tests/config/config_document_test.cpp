@@ -73,6 +73,7 @@ const std::set<std::string> kContractKeys = {"auth.tenant_id",
                                              "findings.allowed_guest_domains",
                                              "findings.sensitive_labels",
                                              "findings.thresholds",
+                                             "findings.rules",
                                              "logging.file",
                                              "logging.level",
                                              "logging.trace_file"};
