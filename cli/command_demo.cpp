@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/options.h"
+#include "cli/run_report.h"
 #include "report/export.h"
 #include "simulator/simulate.h"
 
@@ -15,9 +16,10 @@ struct Place {
   explicit Place(const std::string& directory)
       : config(directory + "/config.json"),
         database(directory + "/audit.db"),
+        report(directory + "/report.html"),
         permissions(directory + "/permissions.csv"),
         coverage(directory + "/coverage.csv") {}
-  std::string config, database, permissions, coverage;
+  std::string config, database, report, permissions, coverage;
 };
 
 Result<AuditOptions> Options(const Flags& flags, const Place& place) {
@@ -47,6 +49,7 @@ Status ExportAll(const Place& place) {
 std::string WhereEverythingIs(const Place& place, const std::string& preset) {
   return fmt::format(
       "\n"
+      "Report          {5}   open it in a browser\n"
       "Database        {1}\n"
       "Configuration   {0}\n"
       "Permissions     {2}\n"
@@ -54,12 +57,13 @@ std::string WhereEverythingIs(const Place& place, const std::string& preset) {
       "\n"
       "Next:\n"
       "  sharepoint-audit runs --db {1}\n"
+      "  sharepoint-audit findings --db {1} --severity high\n"
       "  sharepoint-audit export permissions --db {1} --format csv --csv-dialect excel\n"
       "  sharepoint-audit simulate --preset {4} --write-config simulated.json    a tenant to audit "
       "yourself\n"
       "  sharepoint-audit config init                                           a configuration "
       "for your own\n",
-      place.config, place.database, place.permissions, place.coverage, preset);
+      place.config, place.database, place.permissions, place.coverage, preset, place.report);
 }
 
 }  // namespace
@@ -83,6 +87,11 @@ Result<ExitCode> CommandDemo(const Invocation& invocation) {
   if (outcome->interrupted) return ExitCode::kInterrupted;
   if (outcome->aborted) return Fail(*outcome->aborted);
   if (auto exported = ExportAll(place); !exported) return Fail(exported.error());
+  const auto report = ReportOfRun(options->config, "");
+  if (!report) return Fail(report.error());
+  if (auto written = WriteWholeFile(place.report, *report, true); !written) {
+    return Fail(written.error());
+  }
   return Print(ToTable(outcome->summary) + WhereEverythingIs(place, flags.preset));
 }
 

@@ -33,6 +33,7 @@ class Grammar {
         "  sharepoint-audit audit                       audit the tenant\n"
         "  sharepoint-audit export permissions          who has which permission, as JSON lines\n"
         "  sharepoint-audit findings                    what should be looked at\n"
+        "  sharepoint-audit report                      all of it as a page to read and pass on\n"
         "  sharepoint-audit who URL                     who can reach an object, and how\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
         "authentication,\n"
@@ -46,6 +47,7 @@ class Grammar {
     Runs();
     Findings();
     Export();
+    Report();
     Access();
     Cache();
     Serve();
@@ -334,6 +336,22 @@ class Grammar {
                              "File to write; default: standard output"));
     DatabaseKeys(command);
     Common(command);
+  }
+
+  void Report() {
+    CLI::App* report =
+        Command("report", "Write what a run found as one HTML file that needs nothing else");
+    report->footer(
+        "Prints where the file is. Examples:\n"
+        "  sharepoint-audit report\n"
+        "  sharepoint-audit report --db audit.db --output sharing.html\n"
+        "  sharepoint-audit report --run 20261120T081405Z-1a2b3c --output november.html");
+    report->add_option("--run", flags_.run, "Run id; default: the last finished run");
+    Path(report->add_option("-o,--output", flags_.output_file,
+                            "File to write, replaced if it is there; default: report.html; -: "
+                            "standard output"));
+    DatabaseKeys(report);
+    Common(report);
   }
 
   // Questions about one run, answered from the database alone.

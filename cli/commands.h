@@ -28,6 +28,7 @@ Result<ExitCode> CommandRunsDelete(const Invocation& invocation);
 Result<ExitCode> CommandRunsPrune(const Invocation& invocation);
 Result<ExitCode> CommandRunsMerge(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
+Result<ExitCode> CommandReport(const Invocation& invocation);
 Result<ExitCode> CommandFindings(const Invocation& invocation);
 Result<ExitCode> CommandFindingsRules(const Invocation& invocation);
 Result<ExitCode> CommandFindingsAccept(const Invocation& invocation);

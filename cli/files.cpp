@@ -56,9 +56,16 @@ Status WriteWholeFile(const std::string& path, std::string_view text, bool overw
     if (!file) return Fail(file.error());
     Output output(file->fd());
     output.Append(text);
-    if (auto written = output.Finish(); !written) return written;
+    if (auto written = output.Finish(); !written) {
+      ::unlink(draft.c_str());
+      return written;
+    }
   }
-  if (::rename(draft.c_str(), path.c_str()) != 0) return CannotWrite(path);
+  if (::rename(draft.c_str(), path.c_str()) != 0) {
+    auto failed = CannotWrite(path);
+    ::unlink(draft.c_str());
+    return failed;
+  }
   return {};
 }
 

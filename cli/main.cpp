@@ -29,6 +29,7 @@ const std::map<std::string, Command> kCommands = {
     {"runs prune", CommandRunsPrune},
     {"runs merge", CommandRunsMerge},
     {"export", CommandExport},
+    {"report", CommandReport},
     {"findings", CommandFindings},
     {"findings rules", CommandFindingsRules},
     {"findings accept", CommandFindingsAccept},

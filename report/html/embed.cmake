@@ -1,0 +1,15 @@
+# Writes a C++ file in which each asset is a constant: cmake -DOUT=FILE "-DASSETS=NAME=PATH;…" -P embed.cmake
+# The files are text without the mark that ends a raw literal.
+set(text "#include \"report/html/assets.h\"\n\nnamespace spa::html {\n\n")
+foreach(asset IN LISTS ASSETS)
+  string(REGEX MATCH "^([^=]+)=(.*)$" matched "${asset}")
+  set(name "${CMAKE_MATCH_1}")
+  file(READ "${CMAKE_MATCH_2}" content)
+  string(FIND "${content}" ")embedded\"" mark)
+  if(NOT mark EQUAL -1)
+    message(FATAL_ERROR "${CMAKE_MATCH_2} cannot be embedded: it holds )embedded\"")
+  endif()
+  string(APPEND text "const std::string_view ${name} = R\"embedded(${content})embedded\";\n\n")
+endforeach()
+string(APPEND text "}  // namespace spa::html\n")
+file(WRITE "${OUT}" "${text}")
