@@ -101,6 +101,26 @@ nlohmann::json ToJson(const std::vector<BenchResult>& results) {
   return json;
 }
 
+Result<std::vector<BenchResult>> BenchResultsFrom(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  std::vector<BenchResult> results;
+  if (!json.is_array()) return Fail(ErrorCode::kMalformed, "reading the results of a measurement");
+  for (const auto& one : json) {
+    BenchResult& result = results.emplace_back();
+    for (const auto& [name, value] : one.items()) {
+      if (value.is_number()) result.more[name] = value;
+    }
+    result.suite = one.value("suite", "");
+    result.operation_type = one.value("operation_type", "");
+    for (const Column& column : kColumns) {
+      const auto found = result.more.extract(column.name);
+      if (found) result.*column.value = found.mapped();
+    }
+    if (const auto ratio = result.more.extract("hit_ratio")) result.hit_ratio = ratio.mapped();
+  }
+  return results;
+}
+
 std::string BenchMarkdown(const std::vector<BenchResult>& results) {
   std::string text = "| suite | operation_type |";
   std::string line = "|---|---|";

@@ -68,6 +68,8 @@ std::span<const BenchSuite> BenchSuites();
 Result<std::vector<BenchResult>> RunBench(std::string_view suite, const BenchOptions& options);
 
 nlohmann::json ToJson(const std::vector<BenchResult>& results);
+// Of what ToJson gave, as text. kMalformed: it is something else.
+Result<std::vector<BenchResult>> BenchResultsFrom(const std::string& text);
 std::string BenchMarkdown(const std::vector<BenchResult>& results);
 
 // An operation that has become slower than in an earlier run.

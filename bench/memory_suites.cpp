@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "bench/measure.h"
@@ -169,6 +173,54 @@ BenchResults StallBeside(const char* suite, const BenchOptions& options, Chore c
   return std::vector<BenchResult>{std::move(result)};
 }
 
+// Runs `measure` in a child, whose heap holds nothing that an earlier measurement gave back: what
+// is used again would not show in what the process grows by. No other thread may be running.
+BenchResults InProcessOfItsOwn(const std::function<BenchResult()>& measure) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    return Fail(ErrorCode::kStorage, "measuring in a process of its own: no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string text = ToJson({measure()}).dump();
+    const bool written = write(ends[1], text.data(), text.size()) == std::ssize(text);
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string text;
+  char part[4096];
+  for (ssize_t got = 0; child > 0 && (got = read(ends[0], part, sizeof part)) > 0;) {
+    text.append(part, static_cast<std::size_t>(got));
+  }
+  close(ends[0]);
+  if (child > 0) waitpid(child, nullptr, 0);
+  return BenchResultsFrom(text);
+}
+
+// A store filled with the keys of the trace, and what the process grew by meanwhile.
+BenchResult Filled(const Trace& trace, std::size_t bytes) {
+  const double before = ProcessMegabytes();
+  MemoryStore store({trace.keys.size(), kPlenty.bytes});
+  const double empty = ProcessMegabytes();
+  auto result = Measure("memory", fmt::format("fill with values of {} bytes", bytes), 1,
+                        trace.keys.size(), 1, [&](int, std::size_t i) {
+                          const CacheKey key(CacheKind::kItem, trace.keys[i]);
+                          return store.Set(key, Holding(static_cast<std::uint32_t>(i), bytes));
+                        });
+  const double grown = result.memory_usage_mb - empty;
+  const double counted = static_cast<double>(store.bytes()) / 1e6;
+  const auto entries = static_cast<double>(store.entries());
+  const auto heap = mallinfo2();
+  const auto held = static_cast<double>(heap.arena + heap.hblkhd);
+  result.more["counted_mb"] = counted;
+  result.more["grown_mb"] = grown;
+  result.more["counted_of_grown"] = counted / std::max(grown, 1e-3);
+  result.more["index_mb"] = empty - before;
+  result.more["bytes_per_entry"] = counted * 1e6 / entries;
+  result.more["real_bytes_per_entry"] = grown * 1e6 / entries;
+  result.more["heap_unused_share"] = static_cast<double>(heap.fordblks) / std::max(held, 1.0);
+  return result;
+}
+
 }  // namespace
 
 BenchResults BenchBasic(const BenchOptions& options) {
@@ -248,28 +300,9 @@ BenchResults BenchMemory(const BenchOptions& options) {
   if (!trace) return Fail(trace.error());
   std::vector<BenchResult> results;
   for (const std::size_t bytes : {std::size_t{20}, options.value_bytes, std::size_t{2'000}}) {
-    malloc_trim(0);
-    const double before = ProcessMegabytes();
-    MemoryStore store({options.keys, kPlenty.bytes});
-    const double empty = ProcessMegabytes();
-    auto result = Measure("memory", fmt::format("fill with values of {} bytes", bytes), 1,
-                          trace->keys.size(), 1, [&](int, std::size_t i) {
-                            const CacheKey key(CacheKind::kItem, trace->keys[i]);
-                            return store.Set(key, Holding(static_cast<std::uint32_t>(i), bytes));
-                          });
-    const double grown = result.memory_usage_mb - empty;
-    const double counted = static_cast<double>(store.bytes()) / 1e6;
-    const auto entries = static_cast<double>(store.entries());
-    const auto heap = mallinfo2();
-    const auto held = static_cast<double>(heap.arena + heap.hblkhd);
-    result.more["counted_mb"] = counted;
-    result.more["grown_mb"] = grown;
-    result.more["counted_of_grown"] = counted / std::max(grown, 1e-3);
-    result.more["index_mb"] = empty - before;
-    result.more["bytes_per_entry"] = counted * 1e6 / entries;
-    result.more["real_bytes_per_entry"] = grown * 1e6 / entries;
-    result.more["heap_unused_share"] = static_cast<double>(heap.fordblks) / std::max(held, 1.0);
-    results.push_back(std::move(result));
+    auto filled = InProcessOfItsOwn([&] { return Filled(*trace, bytes); });
+    if (!filled) return filled;
+    results.push_back(std::move(filled->front()));
   }
   return results;
 }
