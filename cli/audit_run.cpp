@@ -1,6 +1,7 @@
 #include "cli/audit_run.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+constexpr int kLargeAnswer = 256 << 10;  // Bytes.
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kCommit = std::chrono::milliseconds(500);
 
@@ -129,8 +131,12 @@ Status Audit::Prepare() {
 }
 
 Ending Audit::RunLoop(Task<void> work) {
+  // Answers are large and short of life. The heap would learn to keep them, and with many threads
+  // it would keep the most of each.
+  mallopt(M_MMAP_THRESHOLD, kLargeAnswer);
   Ending ending = RunUntilSignal(io_, Main(std::move(work)));
   progress_.Clear();
+  malloc_trim(0);  // What comes then has other needs.
   return ending;
 }
 

@@ -177,7 +177,7 @@ class AuditStore {
  public:
   enum class Mode { kReadWrite, kReadOnly };
   // Staged items that are held in memory, those of all drives together; more go to a file.
-  static constexpr std::size_t kHeldItems = 100'000;
+  static constexpr std::size_t kHeldItems = 50'000;
 
   // kReadWrite creates the file (0600) and migrates it; kReadOnly demands an existing one.
   static Result<std::unique_ptr<AuditStore>> Open(const std::string& path, Mode mode,
