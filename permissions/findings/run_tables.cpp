@@ -63,7 +63,7 @@ CREATE TEMP VIEW everyone_grant AS
   FROM access_grant a
   WHERE a.principal_type <> 'link' AND (a.node IN (1, 2) OR EXISTS (
     SELECT 1 FROM inside i WHERE i.grp = a.node AND i.person IN (1, 2)));
-CREATE TEMP VIEW external_grant AS
+CREATE TEMP TABLE external_grant AS
   SELECT n.oid, n.acl, n.ord, n.top, n.site_wide, n.expired, n.node AS person
   FROM granted n JOIN person p ON p.node = n.node WHERE p.external
   UNION
@@ -74,6 +74,8 @@ CREATE TEMP VIEW external_grant AS
   SELECT n.oid, n.acl, n.ord, n.top, n.site_wide, n.expired, l.person
   FROM link_person l JOIN granted n ON n.oid = l.oid AND n.acl = l.acl AND n.ord = l.ord
   JOIN person p ON p.node = l.person WHERE p.external;
+CREATE INDEX temp.external_grant_scope ON external_grant(oid, ord);
+CREATE INDEX temp.external_grant_person ON external_grant(person);
 )sql";
 
 constexpr std::string_view kMade[] = {
@@ -196,15 +198,16 @@ void RunTables::PutSites() {
 void RunTables::PutScopes() {
   db_.Exec(R"sql(
     INSERT INTO temp.scope_owner
-      SELECT s.oid, t.name, coalesce(o.url, p.url || '/' || coalesce(o.url_segment, o.name)),
+      SELECT s.oid, t.name,
+             coalesce(o.url, (SELECT p.url FROM latest_object p WHERE p.oid = o.parent) || '/' ||
+               coalesce(o.url_segment, o.name)),
              o.name,
              CASE WHEN o.type = 0 THEN o.oid WHEN o.type IN (1, 4) THEN o.container
                   ELSE (SELECT l.container FROM latest_object l WHERE l.oid = o.container) END,
              0, CASE WHEN o.type = 0 THEN NULL WHEN o.type IN (1, 4) THEN o.oid
                      ELSE o.container END, s.acl
       FROM latest_scope s CROSS JOIN latest_object o ON o.oid = s.oid AND o.scope = o.oid
-      JOIN object_type t ON t.type = o.type
-      LEFT JOIN latest_object p ON p.oid = o.parent;
+      JOIN object_type t ON t.type = o.type;
     UPDATE temp.scope_owner SET top = (SELECT top FROM temp.site s WHERE s.oid = site);)sql");
 }
 
