@@ -23,18 +23,23 @@ CREATE TEMP TABLE report_run AS
           p.status IN ('complete', 'partial')) AS before
   FROM run r WHERE number = (SELECT run FROM latest_run);
 
+-- As latest_object, but of one table, so that joins go by its key.
+CREATE TEMP VIEW report_object AS
+  SELECT * FROM object WHERE from_run <= (SELECT run FROM report_run)
+    AND (to_run IS NULL OR to_run > (SELECT run FROM report_run));
+
 CREATE TEMP TABLE report_count AS
   SELECT container, type, count(*) AS objects, sum(scope = oid) AS own
-  FROM latest_object GROUP BY container, type;
+  FROM report_object GROUP BY container, type;
 
 CREATE TEMP TABLE report_site(
   top INTEGER PRIMARY KEY, objects INTEGER NOT NULL, own INTEGER NOT NULL);
 INSERT INTO report_site
   SELECT w.top, sum(n.objects), sum(n.own) FROM (
     SELECT l.container AS site, c.objects, c.own FROM report_count c
-    JOIN latest_object l ON l.oid = c.container WHERE c.type IN (2, 3, 5)
+    JOIN report_object l ON l.oid = c.container WHERE c.type IN (2, 3, 5)
     UNION ALL SELECT container, objects, own FROM report_count WHERE type IN (1, 4)
-    UNION ALL SELECT s.oid, 1, o.scope = o.oid FROM temp.site s JOIN latest_object o
+    UNION ALL SELECT s.oid, 1, o.scope = o.oid FROM temp.site s JOIN report_object o
       ON o.oid = s.oid) n
   JOIN temp.site w ON w.oid = n.site WHERE w.top IS NOT NULL GROUP BY w.top;
 
@@ -94,11 +99,12 @@ constexpr Query kQueries[] = {
       WHERE r.status IN ('complete', 'partial') AND r.number <= p.run
       ORDER BY r.number DESC)sql"},
 
-    // Site collections, the widest open first. open: 3 anyone, 2 people from outside, 1 the whole
-    // organisation, 0 named people and groups.
+    // Site collections, the widest open first. open: 4 anyone can change something, 3 anyone can
+    // read, 2 people from outside, 1 the whole organisation, 0 named people and groups.
     {"sites", 1000, R"sql(
       WITH link AS (
-        SELECT top, sum(scope = 'anonymous') AS anyone, sum(scope = 'organization') AS organization
+        SELECT top, sum(scope = 'anonymous') AS anyone, sum(scope = 'organization') AS organization,
+               max(scope = 'anonymous' AND edits) AS edits
         FROM report_link WHERE NOT expired GROUP BY top),
       wide AS (
         SELECT top, count(DISTINCT oid) AS places, max(whom = 'everyone') AS everyone
@@ -107,7 +113,7 @@ constexpr Query kQueries[] = {
         SELECT top, count(DISTINCT person) AS people FROM report_outside GROUP BY top),
       placed AS (
         SELECT w.top, f.rank, f.decided FROM report_finding f
-        JOIN latest_object o ON o.oid = f.oid LEFT JOIN latest_object l ON l.oid = o.container
+        JOIN report_object o ON o.oid = f.oid LEFT JOIN report_object l ON l.oid = o.container
         JOIN temp.site w ON w.oid IN (o.oid, o.container, l.container)
         WHERE f.decided IN ('open', 'expired')),
       found AS (
@@ -115,10 +121,10 @@ constexpr Query kQueries[] = {
         FROM placed GROUP BY top),
       unread AS (
         SELECT w.top, count(*) AS gaps FROM report_run r CROSS JOIN gap g ON g.run = r.run
-        JOIN latest_object o ON o.oid = g.oid LEFT JOIN latest_object l ON l.oid = o.container
+        JOIN report_object o ON o.oid = g.oid LEFT JOIN report_object l ON l.oid = o.container
         JOIN temp.site w ON w.oid IN (o.oid, o.container, l.container) GROUP BY w.top)
       SELECT s.url, s.name, coalesce(s.personal, 0) AS personal,
-             CASE WHEN coalesce(k.anyone, 0) > 0 THEN 3
+             CASE WHEN k.edits THEN 4 WHEN coalesce(k.anyone, 0) > 0 THEN 3
                   WHEN coalesce(x.people, 0) > 0 OR coalesce(v.everyone, 0) THEN 2
                   WHEN coalesce(v.places, 0) + coalesce(k.organization, 0) > 0 THEN 1
                   ELSE 0 END AS open,
@@ -174,7 +180,7 @@ constexpr Query kQueries[] = {
       FROM (SELECT *, row_number() OVER (PARTITION BY rule ORDER BY
               decided NOT IN ('open', 'expired'), rank, new DESC, id) AS place
             FROM report_finding) f
-      LEFT JOIN latest_object o ON o.oid = f.oid LEFT JOIN latest_object p ON p.oid = o.parent
+      LEFT JOIN report_object o ON o.oid = f.oid LEFT JOIN report_object p ON p.oid = o.parent
       WHERE f.place <= 40 ORDER BY f.rule, f.place)sql"},
 
     // Groups and audiences that hold a grant, the largest first. people is not known of anyone.
@@ -209,7 +215,7 @@ constexpr Query kQueries[] = {
               max(CASE WHEN o.object_type IN ('folder', 'file') THEN
                 length(o.object_url) - length(replace(o.object_url, '/', '')) ELSE 0 END) AS deepest
             FROM scope_owner o WHERE o.oid <> o.library GROUP BY o.library) o
-      JOIN latest_object l ON l.oid = o.library
+      JOIN report_object l ON l.oid = o.library
       JOIN (SELECT container, sum(objects) AS objects FROM report_count WHERE type IN (2, 3, 5)
             GROUP BY container) k ON k.container = o.library
       ORDER BY o.own DESC, l.url)sql"},
@@ -221,7 +227,7 @@ constexpr Query kQueries[] = {
       SELECT coalesce(nullif(g.url, ''), o.url, p.url || '/' || coalesce(o.url_segment, o.name))
                AS url, g.state, g.reason, g.remedy
       FROM report_run r CROSS JOIN gap g ON g.run = r.run
-      LEFT JOIN latest_object o ON o.oid = g.oid LEFT JOIN latest_object p ON p.oid = o.parent
+      LEFT JOIN report_object o ON o.oid = g.oid LEFT JOIN report_object p ON p.oid = o.parent
       ORDER BY o.type, g.seq)sql"},
     // When what this run tells was read, by run.
     {"ages", 400, R"sql(

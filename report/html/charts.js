@@ -3,7 +3,7 @@
 'use strict';
 const charts = (() => {
   const {plain, number} = page;
-  const kWidth = 760;
+  const kWidth = 900;
 
   const tip = document.createElement('div');
   tip.className = 'tip';
@@ -168,7 +168,7 @@ const charts = (() => {
         .attr('class', 'fill-' + leaf.data.key), leaf.data.tip);
       if (wide > 46 && high > 20) {
         tile.append('text').attr('class', 'on-fill').attr('x', 6).attr('y', 16)
-          .text(cut(leaf.data.label, wide - 8, 7.4));
+          .text(cut(leaf.data.label, wide - 8, 8.2));
       }
       if (wide > 60 && high > 38) {
         tile.append('text').attr('class', 'on-fill small').attr('x', 6).attr('y', 32)

@@ -11,17 +11,19 @@
   const kSeverities = ['critical', 'high', 'medium', 'low', 'info'].map((key) =>
     ({key, title: key[0].toUpperCase() + key.slice(1)}));
   const kOpen = [
-    {key: 'anyone', title: 'Anyone with a link'},
+    {key: 'change', title: 'Anyone can change something'},
+    {key: 'anyone', title: 'Anyone can read something'},
     {key: 'outside', title: 'People from outside'},
     {key: 'organization', title: 'The whole organisation'},
     {key: 'named', title: 'Named people and groups'}];
-  const openOf = (site) => kOpen[3 - site.open];
+  const openOf = (site) => kOpen[4 - site.open];
   const kScopes = {anonymous: 'Anyone', organization: 'The organisation', users: 'Named people'};
   const kTypes = {site: 'Sites', library: 'Libraries', folder: 'Folders', file: 'Files',
                   list: 'Lists', list_item: 'List items'};
 
   const badge = (key, title) => el('span', {class: 'badge ' + key}, title);
-  const severity = (key) => badge(key, key);
+  const severity = (key) => badge(key, key[0].toUpperCase() + key.slice(1));
+  const dotted = (key, title) => [el('span', {class: 'dot fill-' + key}), title];
   const text = (title, value, cell, help) => ({title, value, cell, help, kind: 'text'});
   const count = (title, value, help) => ({title, value, help, kind: 'number'});
   const sum = (rows, value) => rows.reduce((all, row) => all + (value(row) || 0), 0);
@@ -143,16 +145,16 @@
         figureTile('inheritance', number(sum(of.types, (type) => type.own)),
           'of ' + number(objects) + ' objects have permissions of their own'),
         figureTile('coverage', coverage ? share(coverage.percent) : '\u2013',
-          'of what was found could be read', coverage && coverage.failed > 0)),
+          'of what was found could be read', coverage && coverage.percent < 95)),
       el('h3', {}, 'Trend'), trend);
   };
 
   // --- sites ---
   const sites = () => {
     const measures = {
-      objects: ['Objects', (site) => site.objects],
       findings: ['Open findings', (site) => site.findings],
-      own: ['Own permissions', (site) => site.own],
+      anyone: ['Links that anyone can use', (site) => site.anyone],
+      objects: ['Objects', (site) => site.objects],
       people: ['People who get in', (site) => site.people]};
     const drawn = el('div');
     const draw = (key) => {
@@ -164,15 +166,15 @@
       drawn.replaceChildren(charts.treemap('Site collections by ' + title.toLowerCase() +
         ', coloured by the widest audience', items, kOpen));
     };
-    draw('objects');
+    draw('findings');
     const choice = el('fieldset', {class: 'choice'}, el('legend', {}, 'Area shows'),
       Object.entries(measures).map(([key, [title]]) => el('label', {},
-        el('input', {type: 'radio', name: 'area', checked: key === 'objects',
+        el('input', {type: 'radio', name: 'area', checked: key === 'findings',
                      onchange: () => draw(key)}), ' ' + title)));
     const left = of.sites.total - of.sites.length;
     return section('sites', 'Sites', 'Look at the most exposed sites first',
-      'Each area is a site collection. Its colour is the widest audience that reaches anything ' +
-      'in it: red ones can be reached by anyone who gets hold of a link.',
+      'Each area is a site collection; its colour is the widest audience that reaches anything in ' +
+      'it. Red ones are open to whoever gets hold of a link.',
       choice, drawn,
       left > 0 && el('p', {class: 'cut'}, 'The chart shows the ' + number(of.sites.length) +
         ' most exposed of ' + number(of.sites.total) + ' site collections.'),
@@ -181,9 +183,9 @@
           text('Site', (site) => site.name || shortUrl(site.url), (site) => [
             site.name ? [el('bdi', {}, site.name), el('br')] : null, link(site.url), ' ',
             site.personal ? el('span', {class: 'tag'}, 'personal') : null]),
-          text('Widest audience', (site) => 3 - site.open,
-            (site) => badge(openOf(site).key, openOf(site).title)),
-          count('Anyone links', (site) => site.anyone, 'Links that anyone can use'),
+          text('Widest audience', (site) => 4 - site.open,
+            (site) => dotted(openOf(site).key, openOf(site).title)),
+          count('Anyone', (site) => site.anyone, 'Links that anyone can use'),
           count('Outside', (site) => site.outside, 'People from outside who reach something'),
           count('For all', (site) => site.wide + site.organization,
             'Grants and links for the whole organisation'),
@@ -295,7 +297,7 @@
       const key = rule.worst < 9 ? kSeverities[rule.worst].key : null;
       const body = el('div', {class: 'inside'});
       const details = el('details', {class: 'rule', id: 'rule-' + rule.id},
-        el('summary', {}, key ? severity(key) : badge('info', 'decided'), el('span', {}, rule.name),
+        el('summary', {}, key ? severity(key) : badge('info', 'Decided'), el('span', {}, rule.name),
           el('span', {class: 'count'}, number(rule.open) + ' open' +
             (rule.accepted ? ', ' + number(rule.accepted) + ' accepted' : '') +
             (rule.fresh ? ', ' + number(rule.fresh) + ' new' : ''))), body);
