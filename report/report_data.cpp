@@ -100,7 +100,8 @@ constexpr Query kQueries[] = {
       ORDER BY r.number DESC)sql"},
 
     // Site collections, the widest open first. open: 4 anyone can change something, 3 anyone can
-    // read, 2 people from outside, 1 the whole organisation, 0 named people and groups.
+    // read, 2 people from outside, 1 the whole organisation, 0 named people and groups, -1 nobody
+    // knows: none of its permissions could be read.
     {"sites", 1000, R"sql(
       WITH link AS (
         SELECT top, sum(scope = 'anonymous') AS anyone, sum(scope = 'organization') AS organization,
@@ -124,7 +125,8 @@ constexpr Query kQueries[] = {
         JOIN report_object o ON o.oid = g.oid LEFT JOIN report_object l ON l.oid = o.container
         JOIN temp.site w ON w.oid IN (o.oid, o.container, l.container) GROUP BY w.top)
       SELECT s.url, s.name, coalesce(s.personal, 0) AS personal,
-             CASE WHEN k.edits THEN 4 WHEN coalesce(k.anyone, 0) > 0 THEN 3
+             CASE WHEN n.top NOT IN (SELECT top FROM scope_owner WHERE top IS NOT NULL) THEN -1
+                  WHEN k.edits THEN 4 WHEN coalesce(k.anyone, 0) > 0 THEN 3
                   WHEN coalesce(x.people, 0) > 0 OR coalesce(v.everyone, 0) THEN 2
                   WHEN coalesce(v.places, 0) + coalesce(k.organization, 0) > 0 THEN 1
                   ELSE 0 END AS open,

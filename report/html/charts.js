@@ -28,9 +28,19 @@ const charts = (() => {
   const legend = (series) => page.el('ul', {class: 'legend'}, series.map((one) =>
     page.el('li', {}, page.el('span', {class: 'dot fill-' + one.key}), one.title)));
 
-  const cut = (text, width, letter = 6.9) => {
-    const room = Math.floor(width / letter), clean = plain(text);
-    return clean.length <= room ? clean : room < 3 ? '' : clean.slice(0, room - 1) + '\u2026';
+  // As much of a text as there is room for, its beginning and its end.
+  const ruler = document.createElement('canvas').getContext('2d');
+  const cut = (text, width, weight = 400) => {
+    ruler.font = weight + ' 13px ' + getComputedStyle(document.body).fontFamily;
+    const letters = [...plain(text)];
+    const wide = (shown) => ruler.measureText(shown).width > width;
+    if (!wide(letters.join(''))) return letters.join('');
+    for (let left = Math.min(letters.length, Math.ceil(width / 3)); left > 3; --left) {
+      const shown = letters.slice(0, Math.ceil(left * 0.6)).join('') + '\u2026' +
+        letters.slice(letters.length - Math.floor(left * 0.4)).join('');
+      if (!wide(shown)) return shown;
+    }
+    return '';
   };
 
   const wrap = (series, svg) =>
@@ -148,7 +158,7 @@ const charts = (() => {
     const every = Math.ceil(points.length / 7);
     points.forEach((point, i) => {
       if ((points.length - 1 - i) % every !== 0) return;
-      svg.append('text').attr('class', 'tick').attr('x', Math.min(x(i), kWidth - 36))
+      svg.append('text').attr('class', 'tick').attr('x', Math.min(x(i), kWidth - 46))
         .attr('y', height - 8).attr('text-anchor', 'middle').text(page.day(point.at));
     });
   };
@@ -166,13 +176,13 @@ const charts = (() => {
       const tile = svg.append('g').attr('transform', `translate(${leaf.x0} ${leaf.y0})`);
       told(tile.append('rect').attr('width', wide).attr('height', high).attr('rx', 2)
         .attr('class', 'fill-' + leaf.data.key), leaf.data.tip);
-      if (wide > 46 && high > 20) {
-        tile.append('text').attr('class', 'on-fill').attr('x', 6).attr('y', 16)
-          .text(cut(leaf.data.label, wide - 8, 8.2));
+      const label = high > 20 ? cut(leaf.data.label, wide - 10, 600) : '';
+      if (label.length > 6 || label === leaf.data.label) {
+        tile.append('text').attr('class', 'on-fill').attr('x', 6).attr('y', 16).text(label);
       }
       if (wide > 60 && high > 38) {
         tile.append('text').attr('class', 'on-fill small').attr('x', 6).attr('y', 32)
-          .text(cut(number(leaf.data.value), wide - 8));
+          .text(number(leaf.data.value));
       }
     }
     return wrap(series, svg);

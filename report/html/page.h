@@ -5,7 +5,7 @@
 // executed, in which no "<" is left, so that no text ends the block. Scripts read it with page.data
 // and put it into the page with page.el, which makes elements and text, never HTML (page.js).
 //
-//   constexpr std::string_view kScripts[] = {html::kPage, html::kDiff};
+//   const std::string_view kScripts[] = {html::kPage, html::kDiff};
 //   WriteWholeFile(path, HtmlPage("What changed", kScripts, json.dump(…)), true);
 //
 // A script of one's own begins with `const { data, el, section, table } = page;`: page.js says what

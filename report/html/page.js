@@ -134,7 +134,7 @@ const page = (() => {
       }}));
     const cut = total > rows.length ? el('p', {class: 'cut'}, number(rows.length) + ' of ' +
       number(total) + '; all in ', el('code', {}, more), '.') : null;
-    return el('div', {class: 'table', role: labelled && 'group', 'aria-labelledby': labelled && id},
+    return el('div', {class: paged ? 'table' : 'table short', role: labelled && 'group', 'aria-labelledby': labelled && id},
       el('div', {class: 'bar'}, search, paged && el('div', {class: 'pages'}, where, back, next)),
       el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': id},
         el('table', {}, el('caption', {id}, caption), el('thead', {}, el('tr', {}, heads)), body)),

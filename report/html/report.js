@@ -15,7 +15,8 @@
     {key: 'anyone', title: 'Anyone can read something'},
     {key: 'outside', title: 'People from outside'},
     {key: 'organization', title: 'The whole organisation'},
-    {key: 'named', title: 'Named people and groups'}];
+    {key: 'named', title: 'Named people and groups'},
+    {key: 'info', title: 'Not known: not read'}];
   const openOf = (site) => kOpen[4 - site.open];
   const kScopes = {anonymous: 'Anyone', organization: 'The organisation', users: 'Named people'};
   const kTypes = {site: 'Sites', library: 'Libraries', folder: 'Folders', file: 'Files',
@@ -27,6 +28,8 @@
   const text = (title, value, cell, help) => ({title, value, cell, help, kind: 'text'});
   const count = (title, value, help) => ({title, value, help, kind: 'number'});
   const sum = (rows, value) => rows.reduce((all, row) => all + (value(row) || 0), 0);
+  const date = (title, value, empty) => ({title, value, kind: 'date',
+    cell: (row) => value(row) ? day(value(row)) : empty || '\u2013'});
   const place = (title, value) => text(title, (row) => shortUrl(value(row) || ''),
                                        (row) => link(value(row)));
 
@@ -107,8 +110,8 @@
                    {key: 'outside', title: 'Grants to people from outside'},
                    {key: 'anyone', title: 'Links that anyone can use'}];
     const trend = points.length < 2 ?
-      el('p', {class: 'none'}, 'This is the first finished audit in the database: the trend ' +
-        'begins with the next one.') :
+      [el('h3', {}, 'Trend'), el('p', {class: 'none'}, 'This is the first finished audit in the ' +
+        'database: the trend begins with the next one.')] :
       [figure('Open findings, audit by audit', charts.columns('Open findings by severity in ' +
         plural(points.length, 'audit'), points, kSeverities),
       table({caption: 'Audits', rows: Object.assign(of.trend.slice(), {total: of.trend.total}),
@@ -146,7 +149,7 @@
           'of ' + number(objects) + ' objects have permissions of their own'),
         figureTile('coverage', coverage ? share(coverage.percent) : '\u2013',
           'of what was found could be read', coverage && coverage.percent < 95)),
-      el('h3', {}, 'Trend'), trend);
+      trend);
   };
 
   // --- sites ---
@@ -249,8 +252,8 @@
         rows: of.anyone_links, more: 'sharepoint-audit export permissions', columns: [
           place('Where', (row) => row.url), text('What', (row) => row.type),
           text('Can', (row) => row.edits ? 'edit' : 'view'),
-          text('Known since', (row) => row.since, (row) => day(row.since)),
-          text('Ends', (row) => row.ends, (row) => row.ends ? day(row.ends) : 'never'),
+          date('Known since', (row) => row.since),
+          date('Ends', (row) => row.ends, 'never'),
           text('Password', (row) => row.password ? 'yes' : 'no')],
         empty: 'No link that anyone can use.'}));
   };
@@ -297,7 +300,8 @@
       const key = rule.worst < 9 ? kSeverities[rule.worst].key : null;
       const body = el('div', {class: 'inside'});
       const details = el('details', {class: 'rule', id: 'rule-' + rule.id},
-        el('summary', {}, key ? severity(key) : badge('info', 'Decided'), el('span', {}, rule.name),
+        el('summary', {}, key ? severity(key) : badge('info', 'Decided'), el('span', {}, rule.name,
+          el('span', {class: 'remedy'}, rule.remedy)),
           el('span', {class: 'count'}, number(rule.open) + ' open' +
             (rule.accepted ? ', ' + number(rule.accepted) + ' accepted' : '') +
             (rule.fresh ? ', ' + number(rule.fresh) + ' new' : ''))), body);
@@ -305,8 +309,7 @@
       const fill = () => {
         if (body.firstChild) return;
         const rows = Object.assign(examples.get(rule.id) || [], {total: all});
-        body.append(el('p', {class: 'remedy'}, el('strong', {}, 'What to do: '), rule.remedy),
-          rule.state !== 'evaluated' ? el('p', {class: 'cut'}, 'Partly evaluated: ' + rule.reason) : '',
+        body.append(rule.state !== 'evaluated' ? el('p', {class: 'cut'}, 'Partly evaluated: ' + rule.reason) : '',
           table({caption: rule.id + ', the gravest first', rows, size: 10,
             more: 'sharepoint-audit findings --limit 0 --rule ' + rule.id, columns: [
               place('Where', (row) => row.url),
@@ -328,8 +331,8 @@
     };
     addEventListener('hashchange', openOne);
     return section('findings', 'Findings', 'Work through the findings, the gravest first',
-      number(open) + ' findings are open. Open a line to see where, and what to do. To accept one ' +
-      'with a reason and a date, use “sharepoint-audit findings accept”.',
+      number(open) + ' findings are open. Each line says what to do; open it to see where. To ' +
+      'accept one with a reason and a date, use “sharepoint-audit findings accept”.',
       open > 0 && figure('Open findings by severity', charts.strip('Open findings by severity',
         bySeverity, kSeverities), table({caption: 'Open findings by severity', rows:
           kSeverities.map(({key, title}) => ({title, open: bySeverity[key]})), columns: [
@@ -361,7 +364,7 @@
         empty: 'No group holds a permission.', columns: [
           text('Name', called, (row) => [el('bdi', {}, called(row)), ' ',
             row.url ? [el('br'), link(row.url)] : null]),
-          text('Kind', (row) => kinds[row.kind] || row.kind),
+          text('Kind', (row) => wide(row) ? 'Audience' : kinds[row.kind] || row.kind),
           {...count('People', (row) => row.people), cell: (row) => row.kind === 'anyone' ?
             'no limit' : (wide(row) || row.whole ? '' : 'at least ') + number(row.people)},
           count('Places', (row) => row.places), count('Sites', (row) => row.sites),

@@ -234,6 +234,7 @@ std::string Browser::Screenshot() {
 }
 
 std::string Browser::Pdf() {
+  Call("Emulation.setEmulatedMedia", {{"media", ""}});
   return FromBase64(
       Call("Page.printToPDF", {{"printBackground", true}, {"preferCSSPageSize", true}}).at("data"));
 }

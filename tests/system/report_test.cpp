@@ -334,7 +334,7 @@ TEST_CASE("A report is drawn in light and dark and on paper and can be used with
   browser.Press("Enter");
   CHECK(browser.Evaluate("document.querySelector('details.rule').open") == true);
   browser.Evaluate("new Promise((done) => setTimeout(done, 50))");
-  CHECK(browser.Evaluate("document.querySelectorAll('details.rule[open] .remedy').length") == 1);
+  CHECK(browser.Evaluate("document.querySelectorAll('details.rule[open] table').length") == 1);
   CheckQuiet(browser, path);
 
   BrowserView paper;
