@@ -58,7 +58,9 @@ CREATE TEMP TABLE report_link AS
              AS since
     FROM access_grant a WHERE a.principal_type = 'link') l, report_run r;
 
-CREATE TEMP TABLE report_outside AS
+CREATE TEMP TABLE report_outside(
+  person INTEGER, oid INTEGER, top INTEGER, writes INTEGER, PRIMARY KEY(person, oid)) WITHOUT ROWID;
+INSERT INTO report_outside
   SELECT e.person, e.oid, e.top, max(g.role IN ('write', 'owner')) AS writes
   FROM external_grant e CROSS JOIN acl_grant g ON g.acl = e.acl AND g.ord = e.ord
   WHERE NOT e.expired GROUP BY e.person, e.oid;
@@ -161,10 +163,10 @@ constexpr Query kQueries[] = {
       GROUP BY p.domain ORDER BY writable DESC, places DESC, people DESC, p.domain)sql"},
     {"outsiders", 300, R"sql(
       SELECT p.name, coalesce(nullif(p.mail, ''), p.login) AS address, p.domain,
-             count(DISTINCT e.oid) AS places, count(DISTINCT e.top) AS sites,
-             count(DISTINCT CASE WHEN e.writes THEN e.oid END) AS writable, p.enabled, p.gone
-      FROM report_outside e JOIN person p ON p.node = e.person
-      GROUP BY p.node ORDER BY writable DESC, places DESC, address)sql"},
+             e.places, e.sites, e.writable, p.enabled, p.gone
+      FROM (SELECT person, count(*) AS places, count(DISTINCT top) AS sites, sum(writes) AS writable
+            FROM report_outside GROUP BY person) e JOIN person p ON p.node = e.person
+      ORDER BY writable DESC, places DESC, address)sql"},
     {"outside_people", 1, "SELECT count(DISTINCT person) AS people FROM report_outside"},
 
     {"rules", 500, R"sql(
