@@ -23,7 +23,7 @@ Result<std::string> ReportOfRun(const Config& config, const std::string& run_id)
   }
   auto db = sqlite::Database::Open(config.db_path, sqlite::Database::Mode::kReadOnly);
   if (!db) return Fail(db.error());
-  (*db)->Exec("PRAGMA mmap_size = 4294967296; BEGIN");
+  (*db)->Exec("PRAGMA cache_size = -65536; BEGIN");
   const RunTables tables(**db, run->number, config.findings);
   if (auto read = (*db)->Check("concluding who reaches what"); !read) return Fail(read.error());
   return HtmlReport(**db, *run);

@@ -330,6 +330,7 @@
       }
     };
     addEventListener('hashchange', openOne);
+    addEventListener('load', openOne);
     return section('findings', 'Findings', 'Work through the findings, the gravest first',
       number(open) + ' findings are open. Each line says what to do; open it to see where. To ' +
       'accept one with a reason and a date, use “sharepoint-audit findings accept”.',

@@ -298,6 +298,7 @@ TEST_CASE("the commands that exist are these") {
                                        "runs prune",
                                        "runs merge",
                                        "export",
+                                       "report",
                                        "config",
                                        "config init",
                                        "config show",

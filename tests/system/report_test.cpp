@@ -185,6 +185,45 @@ TEST_CASE("A long table says how much of it is there") {
   CHECK(text.find("all in sharepoint-audit export coverage") != text.npos);
 }
 
+TEST_CASE("A run that holds next to nothing has a report that says so") {
+  const Tenant tenant("small");
+  tenant.Summary();
+  Browser browser;
+  Sql(tenant.File("audit.db"), "UPDATE run SET summary_json = NULL, shard = '2/4'");
+  std::string path = Written(tenant);
+  browser.Open(path);
+  CheckQuiet(browser, path);
+  std::string text = TextOf(browser);
+  CHECK(text.find("its coverage is not known") != text.npos);
+  CHECK(text.find("Part 2/4 of the tenant") != text.npos);
+  CHECK(text.find("This audit is partial") != text.npos);
+
+  // A site that could not be read is none that is open to named people alone.
+  CHECK(text.find("Not known: not read") != text.npos);
+
+  Sql(tenant.File("audit.db"),
+      "DELETE FROM object; DELETE FROM scope; DELETE FROM site_scope; DELETE FROM group_info;"
+      "DELETE FROM principal; DELETE FROM finding; DELETE FROM gap");
+  path = Written(tenant);
+  browser.Open(path);
+  CheckQuiet(browser, path);
+  text = TextOf(browser);
+  CHECK(text.find("No open findings") != text.npos);
+  CHECK(text.find("No sharing links") != text.npos);
+  CHECK(text.find("NaN") == text.npos);
+  CHECK(text.find("undefined") == text.npos);
+}
+
+TEST_CASE("The demo leaves a report and says where") {
+  const Folder folder;
+  const Ended ended = Run({"demo", folder.File("out"), "--preset", "small", "-q"});
+  INFO(ended.err);
+  REQUIRE(ended.exit == 0);
+  const std::string path = folder.File("out/report.html");
+  CHECK(ended.out.find("Report          " + path) != ended.out.npos);
+  CHECK(Sum(Rows(DataOf(path), "types"), "objects") > 400);
+}
+
 TEST_CASE("What cannot be reported is said and leaves what was there") {
   const Tenant tenant("small");
   CHECK(Report(tenant).exit == 2);  // No database yet.
