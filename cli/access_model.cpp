@@ -9,10 +9,7 @@ Result<std::unique_ptr<AccessModel>> AccessModel::Open(const std::string& db_pat
   auto store = AuditStore::Open(db_path, AuditStore::Mode::kReadOnly);
   if (!store) return Fail(store.error());
   auto run = (*store)->FindRun(run_id);
-  if (!run) {
-    if (run.error().code == ErrorCode::kNotFound) run.error().code = ErrorCode::kUsage;
-    return Fail(run.error());
-  }
+  if (!run) return Fail(run.error());
   auto db = sqlite::Database::Open(db_path, sqlite::Database::Mode::kReadOnly);
   if (!db) return Fail(db.error());
   (*db)->Exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");

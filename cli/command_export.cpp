@@ -46,13 +46,6 @@ Status Write(const Flags& flags, const ExportOptions& options, int fd) {
   return ExportPermissions(options, fd);
 }
 
-// A run that is not there is a word mistyped.
-Status AsUsage(Status status) {
-  if (!status && status.error().code == ErrorCode::kNotFound)
-    status.error().code = ErrorCode::kUsage;
-  return status;
-}
-
 }  // namespace
 
 Result<ExitCode> CommandExport(const Invocation& invocation) {
@@ -71,7 +64,7 @@ Result<ExitCode> CommandExport(const Invocation& invocation) {
     if (!file) return Fail(file.error());
     written = Write(flags, *options, file->fd());
   }
-  if (written = AsUsage(std::move(written)); !written) return Fail(written.error());
+  if (!written) return Fail(written.error());
   return ExitCode::kDone;
 }
 

@@ -37,10 +37,7 @@ Result<Run> OpenRun(const std::string& path, const std::string& id) {
   auto store = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
   if (!store) return Fail(store.error());
   auto info = (*store)->FindRun(id == "last" ? "" : id);
-  if (!info) {
-    if (info.error().code == ErrorCode::kNotFound) info.error().code = ErrorCode::kUsage;
-    return Fail(info.error());
-  }
+  if (!info) return Fail(info.error());
   auto db = sqlite::Database::Open(path, sqlite::Database::Mode::kReadOnly);
   if (!db) return Fail(db.error());
   (*db)->Exec("BEGIN");

@@ -13,10 +13,7 @@ Result<std::string> ReportOfRun(const Config& config, const std::string& run_id)
   auto store = AuditStore::Open(config.db_path, AuditStore::Mode::kReadOnly);
   if (!store) return Fail(store.error());
   auto run = (*store)->FindRun(run_id);
-  if (!run) {
-    if (run.error().code == ErrorCode::kNotFound) run.error().code = ErrorCode::kUsage;
-    return Fail(run.error());
-  }
+  if (!run) return Fail(run.error());
   if (run->status != "complete" && run->status != "partial") {
     return Fail(ErrorCode::kUsage, fmt::format("run {} is {}", run->id, run->status),
                 "name a finished one; 'sharepoint-audit runs' lists them");

@@ -4,9 +4,9 @@
 // by Graph id, then grants by id. Two databases with the same content give the same bytes.
 //
 // Reads the database read-only, from one snapshot, also while a run writes. Memory is flat.
-// Errors: kUsage for a file that is no audit database, kNotFound for an unknown run, kStorage for a
-// database or an output that failed. A reader that went away (EPIPE) is no error: the export stops.
-// The caller ignores SIGPIPE.
+// Errors: kUsage for a file that is no audit database and for an unknown run, kStorage for a database
+// or an output that failed. A reader that went away (EPIPE) is no error: the export stops. The caller
+// ignores SIGPIPE.
 #pragma once
 
 #include <string>

@@ -192,7 +192,7 @@ class AuditStore {
   virtual Result<RunInfo> BeginRun(const RunRequest& request) = 0;
   // Goes on with a run that was interrupted or failed: `id`, or "last". What it had committed is
   // kept, its gaps are tried again. kUsage where a later run has finished since, or where it is of
-  // another tenant; kNotFound without such a run.
+  // another tenant, or without such a run.
   virtual Result<RunInfo> ResumeRun(const RunRequest& request, const std::string& id) = 0;
   // Everything was read: what this run did not see is closed, inheriting webs and lists find their
   // owner. Call before Counts of a run that is going to end complete or partial; FinishRun does it
@@ -206,11 +206,11 @@ class AuditStore {
   // belong together.
   virtual Result<RunInfo> BeginMerge(const std::vector<std::string>& from, bool partial) = 0;
   virtual Result<std::vector<RunInfo>> Runs() = 0;
-  // `id` empty: the latest run that is complete or partial.
+  // `id` empty: the latest run that is complete or partial. kUsage where there is none.
   virtual Result<RunInfo> FindRun(const std::string& id) = 0;
   // Deletes runs and what no other run saw; the others can be exported as before. The present state
-  // stays, for the next run compares with it. Gives those deleted. kBusy as for BeginRun; kNotFound
-  // for an unknown id; kUsage for the last finished run, unless `force`.
+  // stays, for the next run compares with it. Gives those deleted. kBusy as for BeginRun; kUsage
+  // for an unknown id, and for the last finished run, unless `force`.
   virtual Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids,
                                                   bool force) = 0;
   // The same for all but the last `keep` finished runs and one that can be resumed.

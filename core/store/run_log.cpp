@@ -312,7 +312,7 @@ Result<RunInfo> SqliteStore::FindLastRun() {
   sqlite::Statement rows(*db_, (std::string(kRunColumns) + "ORDER BY number DESC LIMIT 1").c_str());
   if (rows.Step()) return ReadRun(rows);
   if (auto read = db_->Check("looking for the last run"); !read) return Fail(read.error());
-  return Fail(ErrorCode::kNotFound, fmt::format("{} holds no run", db_->path()),
+  return Fail(ErrorCode::kUsage, fmt::format("{} holds no run", db_->path()),
               "Run an audit without --resume.");
 }
 
@@ -324,11 +324,10 @@ Result<RunInfo> SqliteStore::FindRun(const std::string& id) {
   if (!id.empty()) rows.Bind(id);
   if (rows.Step()) return ReadRun(rows);
   if (auto read = db_->Check("looking for a run"); !read) return Fail(read.error());
-  return id.empty()
-             ? Fail(ErrorCode::kNotFound, fmt::format("{} holds no finished run", db_->path()),
-                    "Run an audit first.")
-             : Fail(ErrorCode::kNotFound, fmt::format("there is no run {}", id),
-                    "'sharepoint-audit runs' shows the runs there are.");
+  return id.empty() ? Fail(ErrorCode::kUsage, fmt::format("{} holds no finished run", db_->path()),
+                           "Run an audit first.")
+                    : Fail(ErrorCode::kUsage, fmt::format("there is no run {}", id),
+                           "'sharepoint-audit runs' shows the runs there are.");
 }
 
 }  // namespace spa

@@ -122,7 +122,7 @@ Result<std::vector<RunInfo>> SqliteStore::DeleteRuns(const std::vector<std::stri
       const auto found =
           std::find_if(runs.begin(), runs.end(), [&](const RunInfo& run) { return run.id == id; });
       if (found == runs.end()) {
-        return Fail(ErrorCode::kNotFound, fmt::format("there is no run {}", id),
+        return Fail(ErrorCode::kUsage, fmt::format("there is no run {}", id),
                     "'sharepoint-audit runs' shows the runs there are.");
       }
       if (found->number == last_finished && !force) {

@@ -2,7 +2,7 @@
 // and the sites. For filling a cache before the next run; reads the audit database and no more.
 //
 // Threads: blocks; not for the io_context's thread while others wait.
-// Errors: kNotFound where there is no finished run; else as AuditStore has them.
+// Errors: kUsage where there is no finished run; else as AuditStore has them.
 #pragma once
 
 #include <string>

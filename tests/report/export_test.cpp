@@ -282,7 +282,7 @@ TEST_CASE("An export of a run or a file that is not there says so") {
   FillTenant(path, false);
   auto options = From(path);
   options.run_id = "none";
-  CHECK(ExportObjects(options, 1).error().code == ErrorCode::kNotFound);
+  CHECK(ExportObjects(options, 1).error().code == ErrorCode::kUsage);
   CHECK(ExportObjects(From(dir.File("none.db")), 1).error().code == ErrorCode::kUsage);
 }
 

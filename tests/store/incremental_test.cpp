@@ -429,13 +429,13 @@ TEST_CASE("A resumed run tries its gaps again and keeps what it has read") {
 TEST_CASE("Only the last run can be resumed, and only where it did not end") {
   Fixture f;
   const RunRequest request("tenant", RunMode::kAuto);
-  CHECK(f.store->ResumeRun(request, "last").error().code == ErrorCode::kNotFound);
+  CHECK(f.store->ResumeRun(request, "last").error().code == ErrorCode::kUsage);
   f.Begin(RunMode::kFull);
   const std::string first = f.run.id;
   Must(f.store->FinishRun("interrupted", ""));
   CHECK(f.store->ResumeRun(RunRequest("other", RunMode::kAuto), first).error().code ==
         ErrorCode::kUsage);
-  CHECK(f.store->ResumeRun(request, "no such run").error().code == ErrorCode::kNotFound);
+  CHECK(f.store->ResumeRun(request, "no such run").error().code == ErrorCode::kUsage);
   f.Begin(RunMode::kFull);
   f.Finish();
   CHECK(f.store->ResumeRun(request, first).error().code == ErrorCode::kUsage);

@@ -27,7 +27,7 @@ TEST_CASE("A run goes from running to its end and is found as the latest finishe
 
   const RunInfo run = Must(store->BeginRun({"tenant", RunMode::kFull}));
   CHECK(run.status == "running");
-  CHECK(store->FindRun("").error().code == ErrorCode::kNotFound);
+  CHECK(store->FindRun("").error().code == ErrorCode::kUsage);
   Must(store->FinishRun("partial", "{\"x\":1}"));
 
   const RunInfo found = Must(store->FindRun(""));
@@ -35,7 +35,7 @@ TEST_CASE("A run goes from running to its end and is found as the latest finishe
   CHECK(found.status == "partial");
   CHECK(found.summary_json == "{\"x\":1}");
   CHECK_FALSE(found.finished_at.empty());
-  CHECK(store->FindRun("no-such-run").error().code == ErrorCode::kNotFound);
+  CHECK(store->FindRun("no-such-run").error().code == ErrorCode::kUsage);
 }
 
 TEST_CASE("A second run is refused while the first one's process lives") {
