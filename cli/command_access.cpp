@@ -91,6 +91,32 @@ Json HopJson(AccessRows& rows, const ExplainedHop& hop) {
   return json;
 }
 
+// A principal and an object, as `why` and `cut` ask for them.
+struct AskedPair {
+  static Result<AskedPair> Find(const Invocation& invocation) {
+    auto model = OpenAccessModel(invocation);
+    if (!model) return Fail(model.error());
+    const auto node = FindPrincipal(**model, invocation.flags.principal);
+    if (!node) return Fail(node.error());
+    auto object = FindObject(**model, invocation.flags.object);
+    if (!object) return Fail(object.error());
+    return AskedPair(std::move(*model), *node, std::move(*object));
+  }
+  AskedPair(std::unique_ptr<AccessModel> model, Node node, AskedObject object)
+      : model(std::move(model)), node(node), object(std::move(object)) {}
+
+  const Principal& who() const { return model->principals().At(node); }
+  Json Document() const {
+    Json json = HeadOf(*model, object);
+    json["principal"] = answer::PrincipalJson(who());
+    return json;
+  }
+
+  std::unique_ptr<AccessModel> model;
+  Node node;
+  AskedObject object;
+};
+
 }  // namespace
 
 Result<ExitCode> CommandWho(const Invocation& invocation) {
@@ -217,27 +243,24 @@ Result<ExitCode> CommandWhat(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandWhy(const Invocation& invocation) {
-  auto opened = OpenAccessModel(invocation);
-  if (!opened) return Fail(opened.error());
-  AccessModel& model = **opened;
-  const auto found = FindPrincipal(model, invocation.flags.principal);
-  if (!found) return Fail(found.error());
-  const auto asked = FindObject(model, invocation.flags.object);
-  if (!asked) return Fail(asked.error());
-  const Principal& who = model.principals().At(*found);
-  const auto explanation = ExplainAccess(model.rows(), model.access(), asked->scope, *found);
+  const auto pair = AskedPair::Find(invocation);
+  if (!pair) return Fail(pair.error());
+  AccessModel& model = *pair->model;
+  const AskedObject& asked = pair->object;
+  const Principal& who = pair->who();
+  const auto explanation = ExplainAccess(model.rows(), model.access(), asked.scope, pair->node);
   Reach reach;
-  const bool reached = model.access().ReachOf(asked->scope, model.access().SelvesOf(*found), reach);
+  const bool reached =
+      model.access().ReachOf(asked.scope, model.access().SelvesOf(pair->node), reach);
 
-  Json document = HeadOf(model, *asked);
-  document["principal"] = answer::PrincipalJson(who);
+  Json document = pair->Document();
   document["access"] = reached && reach.blocked_by.empty();
   document["role"] = reached ? Json(Name(reach.role)) : Json(nullptr);
   document["needs_link"] = reached && reach.needs_link;
   document["blocked_by"] = answer::OrNull(reach.blocked_by);
-  document["bound"] = Name(model.access().BoundOf(asked->scope));
+  document["bound"] = Name(model.access().BoundOf(asked.scope));
   document["more_paths"] = explanation.more;
-  std::string text = HeadText(*asked);
+  std::string text = HeadText(asked);
   text += EscapeForTerminal(
               !reached ? fmt::format("{} does not reach it", answer::CallName(who))
               : reach.blocked_by.empty()
@@ -247,7 +270,7 @@ Result<ExitCode> CommandWhy(const Invocation& invocation) {
                   : fmt::format("{} would reach it with role {}, but is blocked: {}",
                                 answer::CallName(who), Name(reach.role), reach.blocked_by)) +
           '\n';
-  if (!reached && model.access().BoundOf(asked->scope) == Bound::kLower) {
+  if (!reached && model.access().BoundOf(asked.scope) == Bound::kLower) {
     text += "as far as is known: the members of a group on the way could not be read\n";
   }
   Json paths = Json::array();
@@ -281,23 +304,19 @@ Result<ExitCode> CommandWhy(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandCut(const Invocation& invocation) {
-  auto opened = OpenAccessModel(invocation);
-  if (!opened) return Fail(opened.error());
-  AccessModel& model = **opened;
-  const auto found = FindPrincipal(model, invocation.flags.principal);
-  if (!found) return Fail(found.error());
-  const auto asked = FindObject(model, invocation.flags.object);
-  if (!asked) return Fail(asked.error());
-  const Principal& who = model.principals().At(*found);
-  const AccessCut cut = CutAccess(model.principals(), model.access(), asked->scope, *found);
+  const auto pair = AskedPair::Find(invocation);
+  if (!pair) return Fail(pair.error());
+  AccessModel& model = *pair->model;
+  const AskedObject& asked = pair->object;
+  const Principal& who = pair->who();
+  const AccessCut cut = CutAccess(model.principals(), model.access(), asked.scope, pair->node);
 
-  Json document = HeadOf(model, *asked);
-  document["principal"] = answer::PrincipalJson(who);
+  Json document = pair->Document();
   document["access"] = cut.access;
-  document["bound"] = Name(model.access().BoundOf(asked->scope));
+  document["bound"] = Name(model.access().BoundOf(asked.scope));
   document["size"] = cut.removals.size();
   Json list = Json::array();
-  std::string text = HeadText(*asked);
+  std::string text = HeadText(asked);
   text +=
       EscapeForTerminal(cut.access ? fmt::format("to end the access of {}, remove all of these {}:",
                                                  answer::CallName(who), cut.removals.size())
@@ -317,10 +336,10 @@ Result<ExitCode> CommandCut(const Invocation& invocation) {
                           answer::CallName(member), link ? "the group of link" : KindOf(group),
                           link ? std::string(group.link_id) : answer::CallName(group));
     } else {
-      const ScopeGrant& grant = asked->scope.grants[removal.grant];
+      const ScopeGrant& grant = asked.scope.grants[removal.grant];
       line["grant_id"] = grant.grant_id;
       line["role"] = Name(grant.role);
-      line["object"] = answer::ObjectJson(asked->scope.type, asked->scope.id, asked->scope.url);
+      line["object"] = answer::ObjectJson(asked.scope.type, asked.scope.id, asked.scope.url);
       if (grant.is_link) {
         line["link_id"] = grant.link_id;
         words = fmt::format("{}the {} link {}",
@@ -332,7 +351,7 @@ Result<ExitCode> CommandCut(const Invocation& invocation) {
         line["site_wide"] = grant.site_wide;
         words = fmt::format("the grant of {} to {} {} on {}", Name(grant.role), KindOf(granted),
                             answer::CallName(granted),
-                            grant.site_wide ? "the whole site collection" : asked->scope.url);
+                            grant.site_wide ? "the whole site collection" : asked.scope.url);
       }
     }
     text += EscapeForTerminal("  " + words) + '\n';

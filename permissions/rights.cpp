@@ -46,6 +46,8 @@ Role RoleOfWord(std::string_view word) {
   return Role::kOther;
 }
 
+}  // namespace
+
 int Strength(Role role) {
   switch (role) {
     case Role::kNone:
@@ -61,8 +63,6 @@ int Strength(Role role) {
   }
   return 0;
 }
-
-}  // namespace
 
 Role RoleOfMask(std::uint64_t mask) {
   if (mask & kManagePermissions) return Role::kOwner;

@@ -10,6 +10,9 @@
 
 namespace spa {
 
+// Greater is more: kNone, kOther, kRead, kWrite, kOwner.
+int Strength(Role role);
+
 // A rights mask, all bindings of a principal OR-ed: by its bits, never by the level's name.
 Role RoleOfMask(std::uint64_t mask);
 

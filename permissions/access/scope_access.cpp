@@ -4,25 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/ascii.h"
+#include "permissions/rights.h"
 
 namespace spa {
 namespace {
-
-int Strength(Role role) {
-  switch (role) {
-    case Role::kNone:
-      return 0;
-    case Role::kOther:
-      return 1;
-    case Role::kRead:
-      return 2;
-    case Role::kWrite:
-      return 3;
-    case Role::kOwner:
-      return 4;
-  }
-  return 0;
-}
 
 Role RoleNamed(std::string_view name) {
   for (const Role role : {Role::kRead, Role::kWrite, Role::kOwner, Role::kOther}) {
