@@ -1,11 +1,14 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/files.h"
+#include "cli/manual.h"
 
 namespace spa {
 
 Result<ExitCode> CommandCompletion(const Invocation& invocation) {
-  return Print(CompletionScript(invocation.flags.shell, DescribeCommands()));
+  const auto commands = DescribeCommands();
+  const std::string& shell = invocation.flags.shell;
+  return Print(shell == "man" ? ManualPage(commands) : CompletionScript(shell, commands));
 }
 
 }  // namespace spa

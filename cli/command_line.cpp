@@ -517,14 +517,16 @@ class Grammar {
   }
 
   void Completion() {
-    CLI::App* completion = Command("completion", "Print the completion script of a shell");
-    Choice(completion->add_option("shell", flags_.shell, "Which shell")->required(),
-           {"bash", "zsh", "fish"});
+    CLI::App* completion =
+        Command("completion", "Print the completion script of a shell, or the manual page");
+    Choice(completion->add_option("shell", flags_.shell, "Which shell, or man")->required(),
+           {"bash", "zsh", "fish", "man"});
     completion->footer(
         "Examples:\n"
         "  sharepoint-audit completion bash > /etc/bash_completion.d/sharepoint-audit\n"
         "  sharepoint-audit completion zsh  > \"${fpath[1]}/_sharepoint-audit\"\n"
-        "  sharepoint-audit completion fish > ~/.config/fish/completions/sharepoint-audit.fish");
+        "  sharepoint-audit completion fish > ~/.config/fish/completions/sharepoint-audit.fish\n"
+        "  sharepoint-audit completion man  | man -l -");
   }
 
   // --- what commands share ---
@@ -703,6 +705,12 @@ class Grammar {
       described.takes_path = std::find(paths_.begin(), paths_.end(), option) != paths_.end();
       if (choices != choices_.end()) described.choices = choices->second;
       info.options.push_back(std::move(described));
+    }
+    constexpr std::string_view kExamples = "Examples:\n";
+    const bool own = &command == &app_ || command.get_footer() != app_.get_footer();
+    if (std::string footer = command.get_footer(); own && footer.starts_with(kExamples)) {
+      footer.resize(std::min(footer.find("\n\n"), footer.size()));
+      info.examples = footer.substr(kExamples.size());
     }
     into.push_back(std::move(info));
     for (const CLI::App* each : command.get_subcommands({})) {

@@ -105,6 +105,7 @@ struct CommandInfo {
   std::string help;
   std::vector<OptionInfo> options;
   std::vector<std::string> operands;  // Words that may stand after it: subcommands or choices.
+  std::string examples;               // Lines, indented; may be empty.
 };
 std::vector<CommandInfo> DescribeCommands();
 

@@ -1,9 +1,11 @@
 #include "cli/command_line.h"
 
 #include <set>
+#include <sstream>
 
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/manual.h"
 #include "cli/options.h"
 #include "core/config/config_keys.h"
 #include "tests/catch.h"
@@ -277,6 +279,35 @@ TEST_CASE("the completions name every command, option and choice") {
       for (const std::string& choice : option.choices)
         CHECK(script.find(choice) != std::string::npos);
     }
+  }
+}
+
+TEST_CASE(
+    "the manual page names every command and option, and nothing in it is taken for a request") {
+  const std::string page = ManualPage(DescribeCommands());
+  const auto dashed = [](std::string text) {
+    for (std::size_t at = 0; (at = text.find('-', at)) != std::string::npos; at += 2) {
+      text.insert(at, 1, '\\');
+    }
+    return text;
+  };
+
+  for (const CommandInfo& command : DescribeCommands()) {
+    CAPTURE(command.name);
+    if (!command.name.empty()) CHECK(page.find(".SS " + dashed(command.name)) != std::string::npos);
+    for (const OptionInfo& option : command.options) {
+      for (const std::string& name : option.names) {
+        CHECK(page.find("\\fB" + dashed(name)) != std::string::npos);
+      }
+    }
+  }
+  const std::set<std::string> requests{".TH", ".SH", ".SS", ".TP",  ".B",
+                                       ".I",  ".nf", ".fi", ".\\\""};
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(line.find('\'') != 0);
+    if (line.starts_with(".")) CHECK(requests.count(line.substr(0, line.find(' '))) == 1);
   }
 }
 
