@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 
 // What several queries ask for. report_count: objects by what they stand in. report_site: those of
 // each site collection. report_link: every sharing link, since when this database knows it, and
-// what is the matter with it. report_outside: who of outside reaches what. report_finding: each
+// what is the matter with it. report_outside: who of outside, with an account that can
+// be used, reaches what. report_finding: each
 // finding and what was decided about it.
 constexpr char kTables[] = R"sql(
 CREATE TEMP TABLE report_run AS
@@ -62,8 +63,10 @@ CREATE TEMP TABLE report_outside(
   person INTEGER, oid INTEGER, top INTEGER, writes INTEGER, PRIMARY KEY(person, oid)) WITHOUT ROWID;
 INSERT INTO report_outside
   SELECT e.person, e.oid, e.top, max(g.role IN ('write', 'owner')) AS writes
-  FROM external_grant e CROSS JOIN acl_grant g ON g.acl = e.acl AND g.ord = e.ord
-  WHERE NOT e.expired GROUP BY e.person, e.oid;
+  FROM person p CROSS JOIN external_grant e ON e.person = p.node
+  CROSS JOIN acl_grant g ON g.acl = e.acl AND g.ord = e.ord
+  WHERE p.external AND p.enabled IS NOT 0 AND NOT p.gone AND NOT e.expired
+  GROUP BY e.person, e.oid;
 
 CREATE TEMP TABLE report_finding AS
   SELECT f.id, f.rule, f.severity, f.oid, f.message,
@@ -106,12 +109,19 @@ constexpr Query kQueries[] = {
     // knows: none of its permissions could be read.
     {"sites", 1000, R"sql(
       WITH link AS (
-        SELECT top, sum(scope = 'anonymous') AS anyone, sum(scope = 'organization') AS organization,
-               max(scope = 'anonymous' AND edits) AS edits
-        FROM report_link WHERE NOT expired GROUP BY top),
+        SELECT top, sum(audience = 'anyone') AS anyone,
+               sum(audience = 'organization' AND principal_type = 'link') AS organization,
+               max(audience = 'anyone' AND (role IN ('write', 'owner') OR link_type IS 'edit'))
+                 AS edits
+        FROM access_grant WHERE audience IS NOT NULL AND NOT expired GROUP BY top),
       wide AS (
-        SELECT top, count(DISTINCT oid) AS places, max(whom = 'everyone') AS everyone
-        FROM everyone_grant GROUP BY top),
+        SELECT top, count(DISTINCT oid) AS places, max(whom = 'everyone') AS everyone FROM (
+          SELECT top, oid, whom FROM everyone_grant
+          UNION ALL SELECT n.top, n.oid, CASE WHEN n.node = 2 OR EXISTS (
+              SELECT 1 FROM inside i WHERE i.grp = n.node AND i.person = 2)
+            THEN 'everyone' ELSE 'organization' END
+          FROM granted n WHERE n.site_wide AND (n.node IN (1, 2) OR EXISTS (
+            SELECT 1 FROM inside i WHERE i.grp = n.node AND i.person IN (1, 2)))) GROUP BY top),
       outside AS (
         SELECT top, count(DISTINCT person) AS people FROM report_outside GROUP BY top),
       placed AS (
@@ -163,7 +173,7 @@ constexpr Query kQueries[] = {
       GROUP BY p.domain ORDER BY writable DESC, places DESC, people DESC, p.domain)sql"},
     {"outsiders", 300, R"sql(
       SELECT p.name, coalesce(nullif(p.mail, ''), p.login) AS address, p.domain,
-             e.places, e.sites, e.writable, p.enabled, p.gone
+             e.places, e.sites, e.writable
       FROM (SELECT person, count(*) AS places, count(DISTINCT top) AS sites, sum(writes) AS writable
             FROM report_outside GROUP BY person) e JOIN person p ON p.node = e.person
       ORDER BY writable DESC, places DESC, address)sql"},

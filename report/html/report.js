@@ -188,7 +188,7 @@
             site.personal ? el('span', {class: 'tag'}, 'personal') : null]),
           text('Widest audience', (site) => 4 - site.open,
             (site) => dotted(openOf(site).key, openOf(site).title)),
-          count('Anyone', (site) => site.anyone, 'Links that anyone can use'),
+          count('Anyone', (site) => site.anyone, 'Links and grants that anyone can use'),
           count('Outside', (site) => site.outside, 'People from outside who reach something'),
           count('For all', (site) => site.wide + site.organization,
             'Grants and links for the whole organisation'),
@@ -265,7 +265,8 @@
     const series = [{key: 'outside', title: 'Can change'}, {key: 'quiet', title: 'Can read'}];
     return section('external', 'External people', 'Decide which organisations may stay',
       'People from outside, by the domain of their home address, and how many places with ' +
-      'permissions of their own they reach by name, group or link.',
+      'permissions of their own they reach by name, group or link. Disabled and deleted accounts ' +
+      'do not count.',
       of.domains.length > 0 && figure('Places that each domain reaches', charts.bars(
         'Places reached by external domain', top.map((row) => ({label: named(row.domain),
           parts: {outside: row.writable, quiet: row.places - row.writable}})), series), null,
@@ -280,9 +281,7 @@
       of.outsiders.length > 0 && table({caption: 'People from outside; those who can change most ' +
         'come first', rows: of.outsiders, more: 'sharepoint-audit export access', columns: [
         text('Name', (row) => row.name || row.address, (row) => [
-          el('bdi', {}, row.name || row.address || '(nameless)'), ' ',
-          row.enabled === 0 ? el('span', {class: 'tag'}, 'disabled') : null,
-          row.gone ? el('span', {class: 'tag'}, 'deleted') : null]),
+          el('bdi', {}, row.name || row.address || '(nameless)')]),
         text('Address', (row) => row.address, (row) => el('bdi', {class: 'url'}, row.address || '')),
         count('Sites', (row) => row.sites), count('Places', (row) => row.places),
         count('Can change', (row) => row.writable)]}));

@@ -125,17 +125,51 @@ TEST_CASE("A report counts what its run counted") {
     CHECK(unknown.contains(rule));
   }
   CHECK(data["tables"]["trend"]["total"] == 1);
+}
 
-  // The same by access: who of outside gets in.
-  std::set<std::string> guests;
+TEST_CASE("A report's sites are as open as the access to them") {
+  const Tenant tenant("demo");
+  tenant.Summary();
+  const json data = DataOf(Written(tenant));
+  struct Open {
+    Open() = default;
+    int widest = -1;
+    std::set<std::string> outside;
+  };
+  std::map<std::string, Open> sites;
+  for (const json& site : Rows(data, "sites")) sites[site["url"]];
+  std::set<std::string> outside;
   for (const json& line : ParseLines(ReadText(tenant.Export("access", {"--format", "jsonl"})))) {
-    if (line["audience"] == "person" && line["user_type"] == "guest" &&
-        line["blocked_by"] != "expired") {
-      guests.insert(line["user_principal_name"]);
+    const std::string url = line["object_url"];
+    Open* site = nullptr;
+    for (auto& [root, each] : sites) {  // The last that fits is the longest.
+      if (url == root || url.starts_with(root + "/")) site = &each;
     }
+    REQUIRE(site != nullptr);
+    site->widest = std::max(site->widest, 0);
+    if (!line["blocked_by"].is_null()) continue;
+    const bool guest = line["user_type"] == "guest";
+    const bool writes = line["role"] == "write" || line["role"] == "owner";
+    const std::string audience = line["audience"];
+    site->widest = std::max(site->widest, audience == "anyone"              ? (writes ? 4 : 3)
+                                          : guest || audience == "everyone" ? 2
+                                          : audience == "organization"      ? 1
+                                                                            : 0);
+    if (guest) site->outside.insert(line["user_principal_name"]);
+    if (guest) outside.insert(line["user_principal_name"]);
   }
-  CHECK_FALSE(guests.empty());
-  CHECK(Rows(data, "outside_people").at(0)["people"] >= guests.size());
+  REQUIRE(outside.size() > 20);
+  std::set<int> kinds;
+  for (const json& site : Rows(data, "sites")) {
+    INFO(site.dump());
+    const Open& open = sites[site["url"]];
+    CHECK(site["open"] == open.widest);
+    CHECK(site["outside"] == open.outside.size());
+    kinds.insert(open.widest);
+  }
+  CHECK(kinds.size() >= 4);
+  CHECK(Rows(data, "outside_people").at(0)["people"] == outside.size());
+  CHECK(data["tables"]["outsiders"]["total"] == outside.size());
 }
 
 TEST_CASE("A report tells the trend, what is new and what was decided") {
