@@ -163,24 +163,29 @@ const charts = (() => {
     });
   };
 
-  // items: {label, value, key, tip}: area is value, colour is key.
+  // items: {label, value, key, tip}: area is value, colour is key; those of a colour lie together.
   const treemap = (name, items, series) => {
     const height = 380;
     const svg = canvas(name, height);
-    const root = d3.hierarchy({children: items.filter((item) => item.value > 0)})
-      .sum((item) => item.value || 0).sort((a, b) => b.value - a.value);
-    d3.treemap().size([kWidth, height]).paddingInner(1.5).round(true)(root);
-    for (const leaf of root.children ? root.leaves() : []) {
+    const groups = series.map(({key}) =>
+      ({children: items.filter((item) => item.key === key && item.value > 0)}))
+      .filter((group) => group.children.length > 0);
+    const root = d3.hierarchy({children: groups}).sum((item) => item.value || 0)
+      .sort((a, b) => b.value - a.value);
+    d3.treemap().size([kWidth, height]).paddingOuter(0)
+      .paddingInner((node) => node.depth === 0 ? 4 : 1.5).round(true)(root);
+    for (const leaf of groups.length > 0 ? root.leaves() : []) {
       const wide = leaf.x1 - leaf.x0, high = leaf.y1 - leaf.y0;
       if (wide < 1 || high < 1) continue;
       const tile = svg.append('g').attr('transform', `translate(${leaf.x0} ${leaf.y0})`);
       told(tile.append('rect').attr('width', wide).attr('height', high).attr('rx', 2)
         .attr('class', 'fill-' + leaf.data.key), leaf.data.tip);
-      const label = high > 20 ? cut(leaf.data.label, wide - 10, 600) : '';
-      if (label.length > 6 || label === leaf.data.label) {
+      const shown = high > 20 ? cut(leaf.data.label, wide - 10, 600) : '';
+      const label = shown.length > 6 || shown === plain(leaf.data.label) ? shown : '';
+      if (label !== '') {
         tile.append('text').attr('class', 'on-fill').attr('x', 6).attr('y', 16).text(label);
       }
-      if (wide > 60 && high > 38) {
+      if (label !== '' && wide > 60 && high > 38) {
         tile.append('text').attr('class', 'on-fill small').attr('x', 6).attr('y', 32)
           .text(number(leaf.data.value));
       }
