@@ -59,14 +59,15 @@ CREATE TEMP TABLE report_link AS
              AS since
     FROM access_grant a WHERE a.principal_type = 'link') l, report_run r;
 
+-- external_grant is in the order of its objects: so is what is looked up and inserted.
 CREATE TEMP TABLE report_outside(
-  person INTEGER, oid INTEGER, top INTEGER, writes INTEGER, PRIMARY KEY(person, oid)) WITHOUT ROWID;
+  oid INTEGER, person INTEGER, top INTEGER, writes INTEGER, PRIMARY KEY(oid, person)) WITHOUT ROWID;
 INSERT INTO report_outside
-  SELECT e.person, e.oid, e.top, max(g.role IN ('write', 'owner')) AS writes
-  FROM person p CROSS JOIN external_grant e ON e.person = p.node
+  SELECT e.oid, e.person, e.top, g.role IN ('write', 'owner')
+  FROM external_grant e CROSS JOIN person p ON p.node = e.person
   CROSS JOIN acl_grant g ON g.acl = e.acl AND g.ord = e.ord
-  WHERE p.external AND p.enabled IS NOT 0 AND NOT p.gone AND NOT e.expired
-  GROUP BY e.person, e.oid;
+  WHERE p.enabled IS NOT 0 AND NOT p.gone AND NOT e.expired
+  ON CONFLICT DO UPDATE SET writes = max(writes, excluded.writes);
 
 CREATE TEMP TABLE report_finding AS
   SELECT f.id, f.rule, f.severity, f.oid, f.message,
