@@ -46,7 +46,7 @@ const page = (() => {
   const setHome = (host) => { home = host; };
   const shortUrl = (url) => {
     let text = url;
-    try { text = decodeURI(url); } catch (e) { /* it stays as it is */ }
+    try { text = decodeURIComponent(url); } catch (e) { /* it stays as it is */ }
     return home && text.startsWith(home + '/') ? text.slice(home.length) : text;
   };
   const link = (url) => {

@@ -315,7 +315,7 @@
               text('Severity', (row) => kSeverities.findIndex(({key}) => key === row.severity),
                 (row) => severity(row.severity)),
               text('What', (row) => row.message, (row) => el('bdi', {}, row.message)),
-              text('State', (row) => row.decided, (row) => [row.decided, row.new ?
+              text('State', (row) => row.decided, (row) => [row.decided + ' ', row.new ?
                 el('span', {class: 'tag'}, 'new') : null])]}));
       };
       details.addEventListener('toggle', () => { if (details.open) fill(); });
