@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <span>
 
 namespace spa {
@@ -26,17 +27,20 @@ std::string Plain(std::string_view text) {
 
 std::string Bold(std::string_view text) { return "\\fB" + Plain(text) + "\\fR"; }
 
-void PutOption(const OptionInfo& option, std::string& page) {
+std::string TextOf(const OptionInfo& option) {
   std::vector<std::string> names;
   for (const std::string& name : option.names) names.push_back(Bold(name));
-  page += fmt::format(".TP\n{}", fmt::join(names, ", "));
+  std::string text = fmt::format(".TP\n{}", fmt::join(names, ", "));
   if (!option.choices.empty()) {
-    page += ' ' + Plain(fmt::format("{}", fmt::join(option.choices, "|")));
+    text += ' ' + Plain(fmt::format("{}", fmt::join(option.choices, "|")));
   } else if (option.takes_value) {
-    page += fmt::format(" \\fI{}\\fR", option.takes_path ? "FILE" : "VALUE");
+    text += fmt::format(" \\fI{}\\fR", option.takes_path ? "FILE" : "VALUE");
   }
-  page += '\n' + Plain(option.help) + '\n';
+  return text + '\n' + Plain(option.help) + '\n';
 }
+
+// What many commands take is told once.
+constexpr int kMany = 5;
 
 struct Row {
   std::string_view term, text;
@@ -85,6 +89,10 @@ std::string ManualPage(const std::vector<CommandInfo>& commands) {
       "the\n"
       "tenant is ever written. Results go to the standard output, everything about the run to the\n"
       "standard error. What could not be read is a gap, and a run with gaps is called partial.\n";
+  std::map<std::string, int> uses;
+  for (const CommandInfo& command : commands) {
+    for (const OptionInfo& option : command.options) ++uses[TextOf(option)];
+  }
   std::string examples;
   for (const CommandInfo& command : commands) {
     if (command.name.empty()) {
@@ -97,8 +105,16 @@ std::string ManualPage(const std::vector<CommandInfo>& commands) {
                             Plain(fmt::format("{}", fmt::join(command.operands, ", "))));
       }
     }
-    for (const OptionInfo& option : command.options) PutOption(option, page);
+    for (const OptionInfo& option : command.options) {
+      const std::string text = TextOf(option);
+      if (command.name.empty() || uses[text] < kMany) page += text;
+    }
     if (!command.examples.empty()) examples += Plain(command.examples) + '\n';
+  }
+  page +=
+      ".SH COMMON OPTIONS\nMost commands take these, too; \\-\\-help of a command says which.\n";
+  for (const auto& [text, count] : uses) {
+    if (count >= kMany) page += text;
   }
   PutRows("EXIT STATUS", kExits, page);
   PutRows("ENVIRONMENT", kEnvironment, page);
