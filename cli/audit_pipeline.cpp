@@ -33,6 +33,8 @@ AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool 
       site_access_({rest ? &sharepoint_ : nullptr, config.permissions.sharepoint_rest == "off"},
                    cache, TenantScope(config), store, people_, assignments_),
       app_grants_(batches_, store),
+      sharing_settings_({batches_, rest ? &sharepoint_ : nullptr, store}, config.tenant_url),
+      item_labels_(rest ? &sharepoint_ : nullptr, store, config.findings.sensitive_labels),
       site_walk_({graph_, batches_, cache, TenantScope(config), store, progress, found_,
                   [this](Site site, Oid oid, std::vector<FoundList> lists) {
                     return ReadFacts(std::move(site), oid, std::move(lists));
@@ -43,7 +45,8 @@ AuditPipeline::AuditPipeline(const Config& config, Shard shard, bool rest, bool 
       scope_reader_({batches_, rest ? &sharepoint_ : nullptr, store, progress, people_,
                      rest ? &assignments_ : nullptr},
                     config.permissions, executor_),
-      group_expansion_({directory_, cache, TenantScope(config), store, progress}, executor_) {}
+      group_expansion_({directory_, cache, TenantScope(config), store, progress}, executor_),
+      sign_ins_(directory_, store) {}
 
 Task<void> AuditPipeline::Run() {
   co_await RunGroup(executor_, 0, [this](TaskGroup& queues) -> Task<void> {
@@ -57,6 +60,7 @@ Task<void> AuditPipeline::Run() {
       co_await group_expansion_.Run();
       progress_.phase = "reading people";
       co_await people_.Run();
+      co_await sign_ins_.Run();
     }
     co_await cache_.Settle();  // What it loads again to compare waits in the queues.
     queues.Stop();
@@ -100,6 +104,7 @@ Task<void> AuditPipeline::WarmGroup(GroupRef group, const NotWarmed& failed) {
 // `reads`.
 Task<void> AuditPipeline::ReadTenant(TaskGroup& reads) {
   reads_ = &reads;
+  co_await reads.Spawn(sharing_settings_.ReadTenant());
   co_await RunGroup(executor_, 0, [this, &reads](TaskGroup& stages) -> Task<void> {
     stages.Start(WalkSites());
     stages.Start(Sort(reads));
@@ -116,7 +121,10 @@ Task<void> AuditPipeline::WalkSites() {
 }
 
 Task<SiteFacts> AuditPipeline::ReadFacts(Site site, Oid oid, std::vector<FoundList> lists) {
-  if (site.parent_id.empty()) co_await reads_->Spawn(app_grants_.Read(site, oid));
+  if (site.parent_id.empty()) {
+    co_await reads_->Spawn(app_grants_.Read(site, oid));
+    co_await reads_->Spawn(sharing_settings_.ReadSite(site));
+  }
   co_return co_await site_access_.Read(std::move(site), oid, std::move(lists));
 }
 
@@ -124,6 +132,7 @@ Task<SiteFacts> AuditPipeline::ReadFacts(Site site, Oid oid, std::vector<FoundLi
 Task<void> AuditPipeline::Sort(TaskGroup& reads) {
   co_await RunGroup(executor_, kUpdates, [this, &reads](TaskGroup& updates) -> Task<void> {
     while (auto found = co_await found_.Receive()) {
+      co_await ReadLabels(*found, reads);
       if (incremental_ && !found->list) {
         co_await updates.Spawn(Update(std::move(*found), reads));
       } else {
@@ -132,6 +141,11 @@ Task<void> AuditPipeline::Sort(TaskGroup& reads) {
     }
   });
   whole_.Close();
+}
+
+Task<void> AuditPipeline::ReadLabels(const FoundContainer& found, TaskGroup& reads) {
+  if (found.list || !item_labels_.wanted() || !found.facts->rest) co_return;
+  co_await reads.Spawn(item_labels_.Read(found.drive, found.site_url));
 }
 
 Task<void> AuditPipeline::Update(FoundContainer found, TaskGroup& reads) {

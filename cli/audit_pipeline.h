@@ -27,8 +27,11 @@
 #include "discovery/site_walk.h"
 #include "permissions/app_grants.h"
 #include "permissions/group_expansion.h"
+#include "permissions/item_labels.h"
 #include "permissions/people.h"
 #include "permissions/scope_reader.h"
+#include "permissions/sharing_settings.h"
+#include "permissions/sign_ins.h"
 #include "permissions/site_access.h"
 
 namespace spa {
@@ -61,6 +64,8 @@ class AuditPipeline {
   [[nodiscard]] Task<void> Update(FoundContainer found, TaskGroup& reads);
   [[nodiscard]] Task<void> ScanWhole(TaskGroup& reads);
   [[nodiscard]] Task<void> Scan(FoundContainer found, TaskGroup& reads);
+  // Starts reading which files of a library carry a sensitive label, where that is wanted.
+  [[nodiscard]] Task<void> ReadLabels(const FoundContainer& found, TaskGroup& reads);
 
   const Config& config_;
   const bool incremental_;
@@ -76,11 +81,14 @@ class AuditPipeline {
   RoleAssignments assignments_;
   SiteAccess site_access_;
   AppGrants app_grants_;
+  SharingSettings sharing_settings_;
+  ItemLabels item_labels_;
   SiteWalk site_walk_;
   DriveScan drive_scan_;
   ListScan list_scan_;
   ScopeReader scope_reader_;
   GroupExpansion group_expansion_;
+  SignIns sign_ins_;
   TaskGroup* reads_ = nullptr;  // while ReadTenant works
 };
 

@@ -42,6 +42,10 @@ constexpr std::array kReadUsers = {"User.ReadBasic.All"sv, "User.Read.All"sv,
                                    "User.ReadWrite.All"sv, "Directory.Read.All"sv,
                                    "Directory.ReadWrite.All"sv};
 
+constexpr std::array kReadSettings = {"SharePointTenantSettings.Read.All"sv,
+                                      "SharePointTenantSettings.ReadWrite.All"sv};
+constexpr std::array kReadSignIns = {"AuditLog.Read.All"sv};
+
 constexpr std::array kNeeds = {
     Need{Api::kGraph, "consent: sites", kReadSites, "sites, libraries and items cannot be read",
          "Sites.FullControl.All", true},
@@ -52,6 +56,11 @@ constexpr std::array kNeeds = {
          "GroupMember.Read.All", false},
     Need{Api::kGraph, "consent: users", kReadUsers,
          "names and account states of people stay unknown", "User.Read.All", false},
+    Need{Api::kGraph, "consent: sharing settings", kReadSettings,
+         "what the tenant lets people share stays unknown, and what that blocks",
+         "SharePointTenantSettings.Read.All", false},
+    Need{Api::kGraph, "consent: sign-ins", kReadSignIns,
+         "which guests have not signed in for long stays unknown", "AuditLog.Read.All", false},
     Need{Api::kSharePoint, "consent: SharePoint", kFullControl,
          "role assignments, site groups and site administrators cannot be read",
          "Sites.FullControl.All", false},

@@ -73,7 +73,8 @@ Task<void> SiteAccess::EnterGraphOnly(const Site& site, Oid oid,
           ? "set permissions.sharepoint_rest to auto"
           : "configure auth.certificate_path and grant SharePoint Sites.FullControl.All";
   const std::string reason =
-      "Graph does not show role assignments of webs and lists, nor site groups";
+      "Graph does not show role assignments of webs and lists, site groups, nor what a site lets "
+      "people share";
   co_await store_.PutGap(oid, site.web_url, state, reason, remedy);
   for (const FoundList& list : lists) {
     co_await store_.PutGap(list.oid, list.list.web_url, state, reason, remedy);

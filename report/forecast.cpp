@@ -35,9 +35,9 @@ void PriceFixed(RunCost& cost, const TenantFigures& f, const RunConditions& c) {
   cost.parts.push_back(c.targets > 0 ? Part("sites", c.targets, 0, c.targets)
                                      : Part("sites", pages, 0, kUnitsOfList * pages));
   // Of each web: does it own a scope, which lists do, and its assignments; of each collection its
-  // groups and its administrators.
+  // groups, its administrators and its sharing settings.
   const std::int64_t rest =
-      c.rest ? 2 * f.open_webs + f.owning_webs + 2 * f.collections + f.owning_lists : 0;
+      c.rest ? 2 * f.open_webs + f.owning_webs + 3 * f.collections + f.owning_lists : 0;
   cost.parts.push_back(
       Part("webs", Batches(listings * f.webs), rest, kUnitsOfList * listings * f.webs));
   // Applications with a grant of their own: one listing a collection, and each grant for itself.

@@ -23,19 +23,30 @@ constexpr std::size_t kWordLetters = 10;  // 50 bits
 constexpr std::size_t kGuidSize = 36;
 
 // Values that are words of the interfaces, not of the tenant.
-constexpr std::array kPlainKeys = {"@odata.type"sv,   "@microsoft.graph.sharedChanged"sv,
-                                   "archiveStatus"sv, "code"sv,
-                                   "driveType"sv,     "High"sv,
-                                   "Low"sv,           "reason"sv,
-                                   "request-id"sv,    "client-request-id"sv,
-                                   "scope"sv,         "state"sv,
-                                   "template"sv,      "type"sv,
-                                   "userType"sv,      "externalUserState"sv,
-                                   "groupTypes"sv,    "visibility"sv};
+constexpr std::array kPlainKeys = {"@odata.type"sv,
+                                   "@microsoft.graph.sharedChanged"sv,
+                                   "archiveStatus"sv,
+                                   "code"sv,
+                                   "driveType"sv,
+                                   "High"sv,
+                                   "Low"sv,
+                                   "reason"sv,
+                                   "request-id"sv,
+                                   "client-request-id"sv,
+                                   "scope"sv,
+                                   "state"sv,
+                                   "template"sv,
+                                   "type"sv,
+                                   "userType"sv,
+                                   "externalUserState"sv,
+                                   "groupTypes"sv,
+                                   "visibility"sv,
+                                   "sharingCapability"sv,
+                                   "sharingDomainRestrictionMode"sv};
 constexpr std::array kIdKeys = {
     "id"sv,          "Id"sv,       "ID"sv,         "siteId"sv,           "webId"sv,
     "listId"sv,      "driveId"sv,  "listItemId"sv, "listItemUniqueId"sv, "tenantId"sv,
-    "principalId"sv, "UniqueId"sv, "NameId"sv};
+    "principalId"sv, "UniqueId"sv, "NameId"sv,     "SensitivityLabel"sv, "GroupId"sv};
 // Sentences, and addresses of descriptions, that nobody needs.
 constexpr std::array kDroppedKeys = {"message"sv, "error_description"sv, "@odata.context"sv,
                                      "odata.metadata"sv, "odata.context"sv};
@@ -403,6 +414,7 @@ std::string Pseudonyms::Value(std::string_view key, std::string_view text) const
   if (Among(kPlainKeys, key)) return std::string(text);
   if (Among(kIdKeys, key)) return Id(text);
   if (Among(kLevelKeys, key)) return Level(text);
+  if (key.ends_with("DomainList")) return Host(text);
   if (key.ends_with("nextLink") || key.ends_with("deltaLink")) return Url(text);
   return Text(text);
 }

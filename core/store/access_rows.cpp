@@ -208,6 +208,19 @@ bool AccessRows::KnowsAdmins(Oid top_site) {
   return known->second;
 }
 
+Sharing AccessRows::SharingOf(Oid top_site) {
+  const auto [known, fresh] = sharing_.try_emplace(top_site, Sharing::kUnknown);
+  if (!fresh) return known->second;
+  auto& row = db_.Get(
+      "SELECT json_extract(x.value, '$.sharing') FROM setting x WHERE x.key IN ('tenant_sharing', "
+      "'site_sharing:' || ?2) AND " SPA_STOOD("x"));
+  const std::string site = GraphIdOf(top_site);
+  row.Bind(run_, site);
+  while (row.Step()) known->second = Stricter(known->second, SharingNamed(row.Text(0)));
+  row.Reset();
+  return known->second;
+}
+
 bool AccessRows::IsNarrowed(Oid scope) {
   auto& row = db_.Get(
       "SELECT 1 FROM object x JOIN container c ON c.oid = CASE x.type WHEN 4 THEN x.oid ELSE "

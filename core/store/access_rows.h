@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/sharing.h"
 #include "core/sqlite.h"
 #include "core/store/audit_store.h"
 
@@ -92,6 +93,8 @@ class AccessRows {
   // A list lets people see or change only what they made: grants of it or of its items say more
   // than holds (permissions.md 3.4).
   bool IsNarrowed(Oid scope);
+  // With whom the site collection with this topmost site lets people share, as far as is known.
+  Sharing SharingOf(Oid top_site);
   // The topmost site above an object; 0 where there is none.
   Oid TopSiteOf(Oid object);
   std::string GraphIdOf(Oid oid);
@@ -121,6 +124,7 @@ class AccessRows {
   std::string started_at_;
   std::unordered_map<Oid, Oid> tops_;
   std::unordered_map<Oid, bool> admins_known_;
+  std::unordered_map<Oid, Sharing> sharing_;
 };
 
 }  // namespace spa

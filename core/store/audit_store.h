@@ -310,6 +310,12 @@ class AuditStore {
   // it is a group like others, or not known.
   virtual Result<std::optional<LinkGroup>> FindLinkGroup(Oid object, const std::string& number) = 0;
   virtual Status PutPrincipal(const DirectoryObject& principal) = 0;
+  // What something is set to, beside any permission, as JSON: "tenant_sharing",
+  // "site_sharing:SITE_ID", "sign_in:USER_ID", "item_label:DRIVE_ID/NUMBER" (docs/schema.md).
+  virtual Status PutSetting(const std::string& key, const std::string& value) = 0;
+  // All settings whose key begins so were put: what this run did not see is no more.
+  virtual Status SettleSettings(const std::string& prefix) = 0;
+  virtual Result<bool> KnowsGuests() = 0;  // Whether the directory told of any guest.
   // Calls `use` for everybody whom the grants, links and site groups of this run name and whom no
   // member list of the directory has told about: by directory id, else by login.
   virtual Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) = 0;

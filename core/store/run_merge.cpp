@@ -142,6 +142,7 @@ class Merge {
   void BringSiteScopes(RunNo run);
   void BringGroups(RunNo run);
   void BringPrincipals(RunNo run);
+  void BringSettings(RunNo run);
   void BringLedger(RunNo run);
   // Makes what holds in `table` equal to temp.now_TABLE: the rest ends, what differs begins anew.
   // `known`: of a partial merge, what it may end.
@@ -201,6 +202,8 @@ void Merge::Take(std::size_t number, const Source& source) {
   Copy(number, "m_principal",
        fmt::format("id, read_run >= {} AS fresh{} FROM src.principal WHERE {}", run,
                    Then(principal_), held));
+  Copy(number, "m_setting",
+       fmt::format("key, value, read_run >= {} AS fresh FROM src.setting WHERE {}", run, held));
   Copy(number, "m_group",
        fmt::format("key, member_set, read_run >= {} AS fresh{} FROM src.group_info WHERE {}", run,
                    Then(group_), held));
@@ -232,6 +235,7 @@ void Merge::Apply(RunNo run) {
   BringSiteScopes(run);
   BringGroups(run);
   BringPrincipals(run);
+  BringSettings(run);
   BringLedger(run);
 }
 
@@ -388,6 +392,16 @@ void Merge::BringPrincipals(RunNo run) {
       "ORDER BY src DESC",
       Then(principal_)));
   Replace("principal", "id", "now_principal", principal_, run);
+}
+
+// The same for settings.
+void Merge::BringSettings(RunNo run) {
+  tables_.emplace_back("now_setting");
+  db_.Exec(
+      "CREATE TEMP TABLE now_setting(key TEXT PRIMARY KEY, fresh, value) WITHOUT ROWID;"
+      "INSERT OR IGNORE INTO temp.now_setting(key, fresh, value) SELECT key, fresh, value FROM "
+      "m_setting ORDER BY src DESC;");
+  Replace("setting", "key", "now_setting", {"value"}, run);
 }
 
 // A directory group that several shards met: the word of the shard that began last.

@@ -48,6 +48,8 @@ constexpr char kForgetVersions[] =
     ";"
     "DELETE FROM principal WHERE " SPA_UNSEEN
     ";"
+    "DELETE FROM setting WHERE " SPA_UNSEEN
+    ";"
     // The last row of a container may still be prolonged.
     "DELETE FROM confirmed WHERE to_run < (SELECT max(number) FROM run) AND NOT EXISTS "
     "(SELECT 1 FROM left_run WHERE number BETWEEN from_run AND to_run)";

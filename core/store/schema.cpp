@@ -375,7 +375,15 @@ CREATE VIEW v_findings AS
   LEFT JOIN acceptance a ON a.finding = f.id;
 )sql";
 
-constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+// setting: what the tenant, its sites, items and guests are set to beside any permission, as JSON.
+constexpr char kVersion7[] = R"sql(
+CREATE TABLE setting(
+  key TEXT NOT NULL, from_run INTEGER NOT NULL, to_run INTEGER, value TEXT NOT NULL,
+  read_run INTEGER NOT NULL, PRIMARY KEY(key, from_run)) WITHOUT ROWID;
+)sql";
+
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                  kVersion5, kVersion6, kVersion7};
 
 // run: whose stage this is. checkpoint: the page each unfinished library is about to read. raw:
 // delta pages as they came, numbered library * 2^32 + n, so that a library's rows lie together;

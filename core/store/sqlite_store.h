@@ -5,8 +5,8 @@
 // way), held_merge.cpp (those in memory, numbered), drive_merge.cpp (from stage to objects),
 // item_scopes.cpp (owners by comparison),
 // permission_rows.cpp (permission sets, groups), ledger.cpp (gaps and counts), run_pruning.cpp
-// (deleted runs), finding_rows.cpp (findings), run_merge.cpp (one run out of those of several
-// databases), figures.cpp (forecasts).
+// (deleted runs), setting_rows.cpp (settings), finding_rows.cpp (findings), run_merge.cpp (one run
+// out of those of several databases), figures.cpp (forecasts).
 //
 // After a storage error the open transaction is undone and the run can only be finished: every
 // other call repeats the error.
@@ -88,6 +88,9 @@ class SqliteStore final : public AuditStore {
                     const GroupFacts& facts) override;
   Result<std::optional<LinkGroup>> FindLinkGroup(Oid object, const std::string& number) override;
   Status PutPrincipal(const DirectoryObject& principal) override;
+  Status PutSetting(const std::string& key, const std::string& value) override;
+  Status SettleSettings(const std::string& prefix) override;
+  Result<bool> KnowsGuests() override;
   Status ForEachNamed(const std::function<void(const NamedPrincipal&)>& use) override;
   Status SettleSiteGroups(const std::string& site_id) override;
   Status ForEachGroupUse(const std::function<void(const GroupUse&)>& use) override;

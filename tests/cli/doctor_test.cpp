@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 using std::chrono::system_clock;
 
 const std::vector<std::string> kAllRoles = {"Sites.FullControl.All", "GroupMember.Read.All",
-                                            "User.Read.All"};
+                                            "User.Read.All", "SharePointTenantSettings.Read.All",
+                                            "AuditLog.Read.All"};
 
 // "consent: sites ok, consent: groups warning, …"
 std::string States(const std::vector<Check>& checks) {
@@ -29,7 +30,8 @@ std::string States(const std::vector<Check>& checks) {
 
 TEST_CASE("a token with all roles passes") {
   CHECK(States(CheckRoles(Api::kGraph, kAllRoles, Config())) ==
-        "consent: sites ok, consent: permissions ok, consent: groups ok, consent: users ok");
+        "consent: sites ok, consent: permissions ok, consent: groups ok, consent: users ok, "
+        "consent: sharing settings ok, consent: sign-ins ok");
   CHECK(States(CheckRoles(Api::kSharePoint, {"Sites.FullControl.All"}, Config())) ==
         "consent: SharePoint ok");
 }
@@ -39,7 +41,7 @@ TEST_CASE("roles that only narrow the audit are warned of, with the permission t
 
   CHECK(States(checks) ==
         "consent: sites ok, consent: permissions warning, consent: groups warning, consent: users "
-        "warning");
+        "warning, consent: sharing settings warning, consent: sign-ins warning");
   CHECK(checks[2].remedy ==
         "consent to the application permission GroupMember.Read.All of Microsoft Graph");
   CHECK(ExitOf(checks) == ExitCode::kDone);
@@ -48,7 +50,8 @@ TEST_CASE("roles that only narrow the audit are warned of, with the permission t
 TEST_CASE("wider directory roles do as well") {
   CHECK(
       States(CheckRoles(Api::kGraph, {"Sites.FullControl.All", "Directory.Read.All"}, Config())) ==
-      "consent: sites ok, consent: permissions ok, consent: groups ok, consent: users ok");
+      "consent: sites ok, consent: permissions ok, consent: groups ok, consent: users ok, consent: "
+      "sharing settings warning, consent: sign-ins warning");
 }
 
 TEST_CASE("a token without any role is a matter of consent") {

@@ -89,7 +89,7 @@ TEST_CASE("What SharePoint is asked counts where it listens and has no price") {
   const RunCost with = PriceFullRun(figures, conditions);
 
   CHECK(without.sharepoint_requests == 0);
-  CHECK(with.sharepoint_requests == 5 * 1000 + 310 + 20 + 70);
+  CHECK(with.sharepoint_requests == 6 * 1000 + 310 + 20 + 70);
   CHECK(with.resource_units == without.resource_units);
 }
 
