@@ -9,6 +9,7 @@
 
 #include "simulator/json_out.h"
 #include "simulator/principals.h"
+#include "simulator/sharing.h"
 
 namespace spa::sim {
 namespace {
@@ -40,8 +41,9 @@ std::string RoleOf(const std::vector<Level>& levels) {
 // All that reaches one scope.
 class Scope {
  public:
-  Scope(const SimulatedTenant& tenant, const Web& web, std::string_view now)
-      : t_(tenant), root_(tenant.webs()[web.collection]), now_(now) {}
+  // `narrowed`: a list shows people only what they made.
+  Scope(const SimulatedTenant& tenant, const Web& web, bool narrowed, std::string_view now)
+      : t_(tenant), root_(tenant.webs()[web.collection]), narrowed_(narrowed), now_(now) {}
 
   void AddAll(const Acl& acl, std::string_view type, const std::string& id) {
     const std::string here = fmt::format("{}:{}", type, id);
@@ -90,14 +92,24 @@ class Scope {
         needs_link = needs_link && way.needs_link;
       }
       json.Field("role", role).Field("needs_link", needs_link);
-      or_null("blocked_by", !found.blocked_by.empty() ? found.blocked_by : open ? "" : "expired");
+      // Guests, and links for anyone, are shut out where tenant or site do not let them in.
+      const bool shut = open && ((found.audience == "anyone" && !LetsAnyoneIn(t_, root_)) ||
+                                 (found.user_type == "guest" && !LetsGuestsIn(t_, root_)));
+      or_null("blocked_by", !found.blocked_by.empty() ? found.blocked_by
+                            : shut                    ? "sharing_off"
+                            : open                    ? ""
+                                                      : "expired");
       json.Open("paths", '[');
       for (const Found::Way& way : found.ways) {
         json.Open('[');
         for (const std::string& hop : way.path) json.String(hop);
         json.Close(']');
       }
-      json.Close(']').Field("bound", lower_ ? "lower" : "exact").Close('}');
+      json.Close(']').Field("bound", lower_ && narrowed_ ? "open"
+                                     : lower_            ? "lower"
+                                     : narrowed_         ? "upper"
+                                                         : "exact");
+      json.Close('}');
       out += '\n';
     }
   }
@@ -126,6 +138,7 @@ class Scope {
       case Kind::kEveryoneExceptExternal:
       case Kind::kForeignEveryoneExceptExternal:
         return Audience("organization", "everyone_except_external:");
+      case Kind::kSharePointApp:
       case Kind::kLink:
         return;
     }
@@ -199,6 +212,7 @@ class Scope {
 
   const SimulatedTenant& t_;
   const Web& root_;
+  bool narrowed_;
   std::string_view now_;
   Found::Way way_;                    // the one under way
   std::map<std::string, Found> all_;  // audiences first, then by id
@@ -225,11 +239,12 @@ class Walk {
   void Lists(std::string& out, const Web& web, const GenericList& list) {
     const std::string id = Text(list.list_id);
     const std::string url = fmt::format("{}{}/Lists/{}", origin_, web.path, list.url_name);
-    if (list.unique) Write(out, web, list.acl, "list", id, url);
+    const bool narrowed = ShowsOwnItems(t_, list);
+    if (list.unique) Write(out, web, list.acl, "list", id, url, narrowed);
     for (std::uint32_t item = 1; item <= list.items; ++item) {
       if (!t_.Exists(list, item) || !t_.ListItemOwnsScope(list, item)) continue;
       Write(out, web, t_.ListItemAcl(list, item), "list_item", fmt::format("{}/{}", id, item),
-            fmt::format("{}/{}_.000", url, item));
+            fmt::format("{}/{}_.000", url, item), narrowed);
     }
   }
 
@@ -248,8 +263,8 @@ class Walk {
   }
 
   void Write(std::string& out, const Web& web, const Acl& acl, std::string_view type,
-             const std::string& id, const std::string& url) {
-    Scope scope(t_, web, now_);
+             const std::string& id, const std::string& url, bool narrowed = false) {
+    Scope scope(t_, web, narrowed, now_);
     scope.AddAll(acl, type, id);
     scope.Write(out, type, id, url);
   }

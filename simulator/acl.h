@@ -21,6 +21,7 @@ struct Principal {
     kEveryoneExceptExternal,
     kForeignEveryoneExceptExternal,
     kOtpGuest,
+    kSharePointApp,
     kLink
   };
   Kind kind = Kind::kUser;

@@ -218,6 +218,7 @@ Response GraphService::Groups(const Request& request, const Segments& path) {
 }
 
 Response GraphService::Users(const Request& request, const Segments& path) {
+  if (path.size() == 1) return ListGuests(request);
   if (path.size() != 2) {
     return DirectoryError(501, "NotImplemented", "Only /users/{id} is simulated.",
                           "directory user");

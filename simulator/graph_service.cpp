@@ -95,6 +95,10 @@ Response GraphService::Handle(const Request& request, const PartHandler& part) {
   if (first == "drives") return Drives(request, segments);
   if (first == "groups" || first == "directoryRoles") return Groups(request, segments);
   if (first == "users") return Users(request, segments);
+  if (first == "admin" && segments.size() == 3 && segments[1] == "sharepoint" &&
+      segments[2] == "settings") {
+    return TenantSettings(request);
+  }
   if (first == "directory") return DeletedItems(request, segments);
   return GraphError(400, "BadRequest", "Resource not found for the segment '" + first + "'.");
 }

@@ -89,6 +89,11 @@ class GraphService {
   Response DeletedItems(const Request& request, const Segments& path);
   Response GetByIds(const Request& request);
 
+  // graph_settings.cpp
+  bool Holds(std::string_view role) const;  // the token
+  Response TenantSettings(const Request& request);
+  Response ListGuests(const Request& request);
+
   // graph_batch.cpp
   Response Batch(const Request& request, const PartHandler& part);
 

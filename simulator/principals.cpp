@@ -9,7 +9,7 @@ using Kind = Principal::Kind;
 
 // Numbers in a site collection: groups below 10, audiences, then people, groups, guests, links.
 constexpr std::uint32_t kEveryoneNumber = 10, kEeeuNumber = 11, kForeignNumber = 12,
-                        kWindowsNumber = 8;
+                        kWindowsNumber = 8, kSharePointAppNumber = 9;
 constexpr std::uint32_t kFirstUser = 20;
 constexpr std::uint32_t kLinksPerItem = 4;
 constexpr std::uint32_t kFirstListLinkGroup = 0x20000000;
@@ -91,6 +91,11 @@ Face FaceOf(const SimulatedTenant& tenant, const Web& web, const Principal& who)
       face.login = directory.OtpLogin(who.number);
       face.guest = true;
       face.site_number = FirstGuest(tenant) + who.number;
+      return face;
+    case Kind::kSharePointApp:
+      face.title = "SharePoint App";
+      face.login = "i:0i.t|00000003-0000-0ff1-ce00-000000000000|app@sharepoint";
+      face.site_number = kSharePointAppNumber;
       return face;
     case Kind::kLink:
       break;

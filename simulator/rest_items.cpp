@@ -6,6 +6,7 @@
 #include "simulator/graph_service.h"
 #include "simulator/json_out.h"
 #include "simulator/rest_service.h"
+#include "simulator/sharing.h"
 
 namespace spa::sim {
 namespace {
@@ -30,6 +31,10 @@ Response RestService::Items(const Request& request, const Web& web, ListRef list
   if (filter.find("hasuniqueroleassignments") != std::string::npos) {
     return RestError(400, "-1, Microsoft.SharePoint.Client.InvalidClientQueryException",
                      "The query is not supported.");
+  }
+  if (Selects(request, "odata__displayname") && (!list.library || !t_.spec().wire.label_column)) {
+    return RestError(400, "-1, Microsoft.SharePoint.Client.InvalidClientQueryException",
+                     "The field or property 'OData__DisplayName' does not exist.");
   }
   std::uint32_t top = kDefaultPage;
   if (request.HasQuery("$top")) {
@@ -92,6 +97,14 @@ void RestService::WriteItem(JsonOut& json, const Request& request, ListRef list,
                                         list.list->url_name, name));
     }
     if (Selects(request, "fileleafref")) json.Field("FileLeafRef", name);
+  }
+  if (list.library && Selects(request, "odata__displayname")) {
+    const std::string label = ItemLabel(t_, *list.library, item);
+    if (label.empty()) {
+      json.Null("OData__DisplayName");
+    } else {
+      json.Field("OData__DisplayName", label);
+    }
   }
   if (wants("title")) {
     if (list.library) {

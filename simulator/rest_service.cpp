@@ -4,6 +4,7 @@
 
 #include "simulator/graph_service.h"
 #include "simulator/json_out.h"
+#include "simulator/sharing.h"
 
 namespace spa::sim {
 namespace {
@@ -90,6 +91,8 @@ Response RestService::Handle(const Request& request, const PartHandler& part) {
   Response response;
   if (!steps.empty() && steps[0].name == "$batch") {
     response = Batch(request, web, part);
+  } else if (site.empty() && !steps.empty() && steps[0].name == "spo.tenant") {
+    response = Admin(request, Steps(steps.begin() + 1, steps.end()));
   } else if (steps.empty() || steps[0].name != "web") {
     response = RestError(404, "-1, Microsoft.SharePoint.Client.ResourceNotFoundException",
                          "Cannot find resource for the request.");
@@ -191,7 +194,8 @@ Response RestService::WebObject(const Request& request, const Web& web) {
     constexpr int kCodes[] = {1033, 1031, 1041};
     json.Field("Language", kCodes[static_cast<int>(web.language)]);
   }
-  if (wants("webtemplate")) json.Field("WebTemplate", web.personal ? "SPSPERS" : "GROUP");
+  if (wants("webtemplate"))
+    json.Field("WebTemplate", web.personal ? "SPSPERS" : web.channel ? "TEAMCHANNEL" : "GROUP");
   json.Close('}');
   return response;
 }
@@ -221,7 +225,7 @@ void RestService::WriteList(JsonOut& json, const Request& request, ListRef list)
     json.Field("ItemCount", library ? t_.CountItems(*list.library) : t_.CountItems(*list.list));
   }
   if (wants("title")) json.Field("Title", library ? list.library->title : list.list->title);
-  const bool own = !library && Unit(Hash(list.list->seed, 80)) < t_.spec().own_items_rate;
+  const bool own = !library && ShowsOwnItems(t_, *list.list);
   if (Selects(request, "readsecurity")) json.Field("ReadSecurity", own ? 2 : 1);
   if (Selects(request, "writesecurity")) json.Field("WriteSecurity", own ? 2 : 1);
   json.Close('}');

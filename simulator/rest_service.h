@@ -72,6 +72,9 @@ class RestService {
                       const Link& what) const;
   std::vector<SiteGroup> LinkGroups(const Web& web) const;
 
+  // rest_admin.cpp
+  Response Admin(const Request& request, const Steps& steps);
+
   // rest_batch.cpp
   Response Batch(const Request& request, const Web& web, const PartHandler& part);
 

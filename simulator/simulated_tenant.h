@@ -56,6 +56,7 @@ struct Web {
   std::string old_path;  // renamed sites: answers 308
   std::string name, title;
   bool personal = false;
+  bool channel = false;  // of a private channel of a team: a collection of its own
   SiteState state = SiteState::kOpen;
   Language language = Language::kEnglish;
   bool unique = true;

@@ -102,6 +102,8 @@ std::uint32_t TenantBuilder::AddCollection(int number, bool personal) {
       back -= count;
     }
     if (number <= spec_.renamed_sites) web.old_path = "/sites/old-" + web.name;
+    web.channel =
+        number > spec_.renamed_sites && number <= spec_.renamed_sites + spec_.channel_sites;
   }
   AddSiteGroups(web, hash);
   if (personal) {
@@ -175,6 +177,7 @@ void TenantBuilder::AddSiteGroups(Web& web, std::uint64_t hash) {
       {4, title(Phrase::kVisitors), owners, "", false, people(22, Hash(hash, 23) % 5)});
   web.groups.push_back(
       {5, title(Phrase::kMembers), owners, "", true, people(24, 2 + Hash(hash, 25) % 30)});
+  if (web.channel) return AddChannelPeople(web, hash);
   const auto link_title = [&](std::uint64_t salt) {
     return fmt::format("SharingLinks.{}.Flexible.{}", Text(MakeGuid(Hash(hash, salt))),
                        Text(MakeGuid(Hash(hash, salt, 1))));
@@ -219,6 +222,25 @@ void TenantBuilder::AddSiteGroups(Web& web, std::uint64_t hash) {
   }
 }
 
+// The site of a private channel has no group of the directory: Teams keeps its owners and members
+// in the site's groups, person by person (permissions.md 7.4).
+void TenantBuilder::AddChannelPeople(Web& web, std::uint64_t hash) {
+  const auto user = [&](std::uint64_t salt) {
+    return Principal{Kind::kUser,
+                     static_cast<std::uint32_t>(Hash(hash, salt) % t_.directory_.user_count())};
+  };
+  const Principal owner = user(60);
+  web.groups[0].members = {owner};
+  web.groups[1].members.clear();
+  web.groups[2].members = {owner};
+  for (std::uint64_t k = 0; k < 5; ++k) {
+    const Principal who = user(61 + k);
+    auto& members = web.groups[2].members;
+    if (std::find(members.begin(), members.end(), who) == members.end()) members.push_back(who);
+  }
+  web.admins = {owner};
+}
+
 void TenantBuilder::GiveOwnScope(Web& web, std::uint64_t hash) {
   auto& entries = web.acl.entries;
   entries.push_back({{Kind::kSiteGroup, 3}, {Level::kFullControl}, false});
@@ -236,6 +258,9 @@ void TenantBuilder::GiveOwnScope(Web& web, std::uint64_t hash) {
   }
   if (Unit(Hash(hash, 52)) < spec_.windows_everyone_rate) {
     entries.push_back({{Kind::kWindowsEveryone, 0}, {Level::kRead}, false});
+  }
+  if (Unit(Hash(hash, 54)) < spec_.sharepoint_app_rate) {
+    entries.push_back({{Kind::kSharePointApp, 0}, {Level::kFullControl}, false});
   }
   if (Unit(Hash(hash, 43)) < spec_.eeeu_rate) {
     const bool foreign = spec_.foreign_eeeu && Unit(Hash(hash, 44)) < 0.3;

@@ -21,6 +21,7 @@ class TenantBuilder {
   void AddSubsite(std::uint32_t parent, int depth);
   std::uint32_t AddWeb(sim::Web web);
   void AddSiteGroups(sim::Web& web, std::uint64_t hash);
+  void AddChannelPeople(sim::Web& web, std::uint64_t hash);
   void GiveOwnScope(sim::Web& web, std::uint64_t hash);
   void AddContents(std::uint32_t web);
   void AddLibrary(std::uint32_t web, int ordinal, bool system);

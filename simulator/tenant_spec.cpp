@@ -51,6 +51,10 @@ void Fields(WireSpec& w, Visit&& visit) {
   visit("gzip", w.gzip);
   visit("token_lifetime", w.token_lifetime);
   visit("secret_expired", w.secret_expired);
+  visit("admin_api", w.admin_api);
+  visit("settings_in_value", w.settings_in_value);
+  visit("sign_in_activity", w.sign_in_activity);
+  visit("label_column", w.label_column);
   visit("roles", w.roles);
   visit("rest_refuses_401", w.rest_refuses_401);
   visit("separate_sharepoint_host", w.separate_sharepoint_host);
@@ -99,6 +103,7 @@ void Fields(TenantSpec& s, Visit&& visit) {
   visit("forbidden_sites", s.forbidden_sites);
   visit("missing_sites", s.missing_sites);
   visit("renamed_sites", s.renamed_sites);
+  visit("channel_sites", s.channel_sites);
   visit("subsite_rate", s.subsite_rate);
   visit("subsite_unique_rate", s.subsite_unique_rate);
   visit("languages", s.languages);
@@ -153,6 +158,18 @@ void Fields(TenantSpec& s, Visit&& visit) {
   visit("foreign_eeeu", s.foreign_eeeu);
   visit("eeeu_admin_rate", s.eeeu_admin_rate);
   visit("app_grant_rate", s.app_grant_rate);
+  visit("sharepoint_app_rate", s.sharepoint_app_rate);
+  visit("sharing_capability", s.sharing_capability);
+  visit("sharing_domain_mode", s.sharing_domain_mode);
+  visit("sharing_domains", s.sharing_domains);
+  visit("resharing_by_guests", s.resharing_by_guests);
+  visit("site_sharing_off_rate", s.site_sharing_off_rate);
+  visit("site_sharing_guests_rate", s.site_sharing_guests_rate);
+  visit("site_sharing_existing_rate", s.site_sharing_existing_rate);
+  visit("labels", s.labels);
+  visit("site_label_rate", s.site_label_rate);
+  visit("item_label_rate", s.item_label_rate);
+  visit("stale_guest_rate", s.stale_guest_rate);
   visit("list_item_link_share", s.list_item_link_share);
   visit("own_items_rate", s.own_items_rate);
   visit("forged_link_group_rate", s.forged_link_group_rate);
@@ -245,6 +262,12 @@ Status Check(const TenantSpec& s, std::string_view where) {
       CheckChoice(where, "wire.unshared", w.unshared, {"silent", "unflagged", "flagged"}),
       CheckChoice(where, "wire.shared_changed", w.shared_changed, {"bool", "string"}),
       CheckChoice(where, "wire.inherited_from", w.inherited_from, {"empty", "absent", "full"}),
+      CheckChoice(where, "wire.admin_api", w.admin_api, {"open", "refused", "absent"}),
+      CheckChoice(where, "sharing_capability", s.sharing_capability,
+                  {"disabled", "existingExternalUserSharingOnly", "externalUserSharingOnly",
+                   "externalUserAndGuestSharing"}),
+      CheckChoice(where, "sharing_domain_mode", s.sharing_domain_mode,
+                  {"none", "allowList", "blockList"}),
       CheckChoice(where, "faults.retry_after", s.faults.retry_after,
                   {"int", "decimal", "date", "missing", "mixed"}),
   };
@@ -295,7 +318,9 @@ constexpr NamedPreset kPresets[] = {
       "items": 3000, "unique_rate": 0.03, "odd_name_rate": 0.15, "long_paths": true,
       "users": 1500, "groups": 40, "group_cycles": 2, "large_groups": 1, "big_acl_rate": 0.05,
       "everyone_rate": 0.15, "eeeu_rate": 0.3, "eeeu_admin_rate": 0.1,
-      "app_grant_rate": 0.3})"},
+      "app_grant_rate": 0.3, "site_sharing_off_rate": 0.15, "site_sharing_guests_rate": 0.15,
+      "site_label_rate": 0.2, "item_label_rate": 0.02, "sharepoint_app_rate": 0.3,
+      "own_items_rate": 0.2, "channel_sites": 1})"},
     {"small", R"({"sites": 6, "personal_sites": 1, "locked_sites": 1, "forbidden_sites": 1,
       "renamed_sites": 1, "subsite_rate": 0.5, "libraries_per_site": 2, "items": 400,
       "unique_rate": 0.08, "odd_name_rate": 0.2, "users": 60, "groups": 14, "otp_guests": 2,

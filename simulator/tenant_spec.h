@@ -56,8 +56,14 @@ struct WireSpec {
   bool gzip = false;                // compress where the client accepts it
   int token_lifetime = 3599;        // seconds
   bool secret_expired = false;      // AADSTS7000222
-  std::vector<std::string> roles = {"Sites.FullControl.All", "GroupMember.Read.All",
-                                    "User.Read.All"};  // empty: a token without consent, then 403
+  std::string admin_api = "open";   // SharePoint's administration: open | refused | absent
+  bool settings_in_value = false;   // the tenant's settings stand within "value"
+  bool sign_in_activity = true;     // the tenant has the licence for it
+  bool label_column = true;         // libraries have one
+  std::vector<std::string> roles = {
+      "Sites.FullControl.All", "GroupMember.Read.All", "User.Read.All",
+      "SharePointTenantSettings.Read.All",
+      "AuditLog.Read.All"};               // empty: a token without consent, then 403
   bool rest_refuses_401 = false;          // SharePoint REST says 401 where Graph says 403
   bool separate_sharepoint_host = false;  // webUrls say localhost, so audiences differ from Graph's
 };
@@ -105,6 +111,7 @@ struct TenantSpec {
   int forbidden_sites = 0;
   int missing_sites = 0;  // listed, then 404
   int renamed_sites = 0;  // the old address answers 308
+  int channel_sites = 0;  // of private channels of teams
   double subsite_rate = 0.2;
   double subsite_unique_rate = 0.5;
   std::vector<std::string> languages = {"en", "de", "ja"};
@@ -168,7 +175,17 @@ struct TenantSpec {
   double forged_link_group_rate = 0.2;  // collections with a group titled like a link's
   double orphan_link_group_rate = 0;    // … with a link's group that is bound nowhere
   double windows_everyone_rate = 0;     // webs that grant to the legacy "All Users (windows)"
-  double app_grant_rate = 0.15;  // collections that applications have a grant of their own to
+  double sharepoint_app_rate = 0;       // webs that grant to app@sharepoint
+  // What the tenant lets people share, in Graph's words, and its sites.
+  std::string sharing_capability = "externalUserAndGuestSharing";
+  std::string sharing_domain_mode = "none";
+  std::vector<std::string> sharing_domains;  // allowed, or blocked
+  bool resharing_by_guests = true;
+  double site_sharing_off_rate = 0, site_sharing_guests_rate = 0, site_sharing_existing_rate = 0;
+  std::vector<std::string> labels = {"General", "Confidential"};
+  double site_label_rate = 0, item_label_rate = 0;
+  double stale_guest_rate = 0.2;  // guests whose last sign-in is long ago
+  double app_grant_rate = 0.15;   // collections that applications have a grant of their own to
 
   WireSpec wire;
   FaultSpec faults;

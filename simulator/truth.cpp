@@ -42,6 +42,8 @@ std::string_view PrincipalTypeName(const SimulatedTenant& tenant, const Principa
     case Kind::kEveryoneExceptExternal:
     case Kind::kForeignEveryoneExceptExternal:
       return "everyone_except_external";
+    case Kind::kSharePointApp:
+      return "application";
     case Kind::kLink:
       return "link";
   }
