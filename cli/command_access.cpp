@@ -280,13 +280,17 @@ Result<ExitCode> CommandWhy(const Invocation& invocation) {
     line["role"] = Name(path.role);
     line["grant_id"] = path.grant_id;
     line["needs_link"] = path.needs_link;
-    line["blocked_by"] = path.expired ? Json("expired") : Json(nullptr);
+    line["blocked_by"] = path.expired ? Json("expired")
+                         : path.shut  ? Json("sharing_off")
+                                      : Json(nullptr);
     line["since_run"] = path.since == 0 ? Json(nullptr) : Json(model.rows().IdOfRun(path.since));
     line["since"] = path.since == 0 ? Json(nullptr) : Json(model.rows().StartOf(path.since));
     line["hops"] = Json::array();
     text += fmt::format("\npath {}: {}{}{}\n", ++number, Name(path.role),
                         path.needs_link ? ", needs the link" : "",
-                        path.expired ? ", the link has expired" : "");
+                        path.expired ? ", the link has expired"
+                        : path.shut  ? ", sharing is off"
+                                     : "");
     for (const ExplainedHop& hop : path.hops) {
       line["hops"].push_back(HopJson(model.rows(), hop));
       text +=

@@ -129,9 +129,8 @@ Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
   if (!config_.include_sharing_links) {
     std::erase_if(*grants, [](const Grant& g) { return g.principal_type == PrincipalType::kLink; });
   }
-  if (parts_.assignments && std::any_of(grants->begin(), grants->end(), IsUnclear)) {
-    const auto assignments = co_await Assignments(target, *site_url);
-    if (assignments) Clarify(*grants, *assignments);  // Else they stay unclear, and are shown so.
+  if (std::any_of(grants->begin(), grants->end(), IsUnclear)) {
+    co_await MakeClear(target, *site_url, *grants);
   }
   co_await parts_.people.Identify(*grants);
   bool inherits = false;
@@ -141,6 +140,32 @@ Task<void> ScopeReader::ReadByGraph(ScopeTarget target, SiteUrl site_url) {
     co_return;
   }
   co_await parts_.store.Do([&](AuditStore& store) { return store.PutScope(target.oid, *grants); });
+}
+
+// What stays unclear is shown so, and stands in the ledger: who is there is known, how far is not.
+Task<void> ScopeReader::MakeClear(const ScopeTarget& target, const std::string& site_url,
+                                  std::vector<Grant>& grants) {
+  if (!parts_.assignments) {
+    if (std::exchange(told_, true)) co_return;
+    const bool by_choice = config_.sharepoint_rest == "off";
+    co_await parts_.store.PutGap(
+        std::nullopt, "levels of permission",
+        by_choice ? CoverageState::kSkipped : CoverageState::kDenied,
+        "Graph does not say how far some grants go: their role is told as other",
+        by_choice ? "set permissions.sharepoint_rest to auto"
+                  : "configure auth.certificate_path and grant SharePoint Sites.FullControl.All");
+    co_return;
+  }
+  const auto assignments = co_await Assignments(target, site_url);
+  if (assignments) {
+    Clarify(grants, *assignments);
+    co_return;
+  }
+  AbortIfFatal(assignments.error());
+  co_await parts_.store.PutGap(
+      std::nullopt,
+      fmt::format("levels of permission of item {} in drive {}", target.item_id, target.drive_id),
+      assignments.error());
 }
 
 Task<void> ScopeReader::ReadByRest(std::vector<ScopeTarget> targets, SiteUrl site_url) {

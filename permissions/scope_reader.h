@@ -53,12 +53,16 @@ class ScopeReader {
   [[nodiscard]] Task<void> Enter(ScopeTarget target, Result<std::vector<Grant>> grants);
   // The hidden groups among them become the links they stand for.
   [[nodiscard]] Task<void> FindLinks(const ScopeTarget& target, std::vector<Grant>& grants);
+  // Asks SharePoint for the levels that Graph has no word for.
+  [[nodiscard]] Task<void> MakeClear(const ScopeTarget& target, const std::string& site_url,
+                                     std::vector<Grant>& grants);
   [[nodiscard]] Task<Result<std::vector<Grant>>> Assignments(const ScopeTarget& target,
                                                              const std::string& site_url);
 
   Parts parts_;
   PermissionsConfig config_;
   asio::any_io_executor executor_;
+  bool told_ = false;  // that some levels stay unclear, where nobody can make them clear
 };
 
 }  // namespace spa

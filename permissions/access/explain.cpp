@@ -81,6 +81,7 @@ Explanation ExplainAccess(AccessRows& rows, ScopeAccess& access, const ScopeGran
     path.grant_id = grant.grant_id;
     path.needs_link = way.needs_link;
     path.expired = grant.expired;
+    path.shut = access.IsShut(scope, way, node);
     for (std::size_t i = 0; i < reach.hops.size(); ++i) {
       ExplainedHop hop;
       hop.kind = reach.hops[i].kind;

@@ -24,7 +24,8 @@ struct ExplainedPath {
   std::string grant_id;
   bool needs_link = false;
   bool expired = false;
-  RunNo since = 0;  // when the youngest of its steps was seen first
+  bool shut = false;  // tenant or site do not let people share so
+  RunNo since = 0;    // when the youngest of its steps was seen first
 };
 
 struct Explanation {

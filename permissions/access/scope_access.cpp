@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/ascii.h"
+#include "permissions/claim.h"
 #include "permissions/rights.h"
 
 namespace spa {
@@ -78,6 +79,7 @@ ScopeGrants ScopeAccess::BareGrantsOf(Oid owner) {
   const Oid top = rows_.TopSiteOf(owner);
   scope.site_id = rows_.GraphIdOf(top);
   scope.narrowed = rows_.IsNarrowed(owner);
+  scope.sharing = rows_.SharingOf(top);
   scope.unread = !rows_.IsRead(owner) || !rows_.KnowsAdmins(top);
   rows_.EachGrant(owner,
                   [&](const GrantRow& row) { scope.grants.push_back(Read(row, scope.site_id)); });
@@ -96,7 +98,8 @@ ScopeGrant ScopeAccess::Read(const GrantRow& row, const std::string& site_id) co
   grant.is_link = row.principal_type == "link";
   if (!grant.is_link) {
     grant.principal = principals_.OfGrant(row, site_id);
-    grant.lower = grant.principal == kNoNode;
+    // The platform's own accounts are nobody.
+    grant.lower = grant.principal == kNoNode && ParseClaim(row.principal_login).name != "system";
     return grant;
   }
   grant.link_id = row.principal_id;
@@ -253,6 +256,14 @@ std::string_view ScopeAccess::BlockOf(Node node) const {
   return p.gone ? "deleted" : p.enabled == false ? "disabled" : "";
 }
 
+// Guests are locked out where nobody from outside may be shared with, and anonymous links are where
+// they are not allowed, though both stay where they are (permissions.md 7.2).
+bool ScopeAccess::IsShut(const ScopeGrants& scope, const Way& way, Node told) const {
+  if (scope.sharing == Sharing::kUnknown) return false;
+  if (way.who == kAnyoneNode && scope.sharing != Sharing::kAnyone) return true;
+  return scope.sharing == Sharing::kOff && principals_.At(told).is_guest();
+}
+
 // --- one reach ---
 
 void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node told,
@@ -270,16 +281,17 @@ void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node
   reach.more_paths = false;
   reach.hops.clear();
   reach.ends.clear();
-  Role closed = Role::kNone;
-  bool open = false, needs_link = true;
+  // What counts are the open ways; else those that sharing shuts; else those that have run out.
+  int best = 0;
+  const auto rank = [&](const Way& way) {
+    return scope.grants[way.grant].expired ? 0 : IsShut(scope, way, told) ? 1 : 2;
+  };
+  for (const Way& way : ways) best = std::max(best, rank(way));
+  bool needs_link = true;
   for (const Way& way : ways) {
-    const ScopeGrant& grant = scope.grants[way.grant];
-    if (grant.expired) {
-      closed = Stronger(closed, grant.role);
-    } else {
-      open = true;
+    if (rank(way) == best) {
       needs_link = needs_link && way.needs_link;
-      reach.role = Stronger(reach.role, grant.role);
+      reach.role = Stronger(reach.role, scope.grants[way.grant].role);
     }
     if (way.group != kNoNode && !reach.more_paths) {
       reach.more_paths = expansions_.Of(way.group)->more;
@@ -290,14 +302,10 @@ void ScopeAccess::Fill(const ScopeGrants& scope, std::span<const Way> ways, Node
       reach.more_paths = true;
     }
   }
-  if (!open) {
-    reach.role = closed;
-    needs_link =
-        std::all_of(ways.begin(), ways.end(), [](const Way& way) { return way.needs_link; });
-  }
   reach.needs_link = needs_link;
   reach.blocked_by = BlockOf(told);
-  if (reach.blocked_by.empty() && !open) reach.blocked_by = "expired";
+  if (reach.blocked_by.empty() && best < 2)
+    reach.blocked_by = best == 1 ? "sharing_off" : "expired";
 }
 
 void ScopeAccess::AppendPath(const ScopeGrants& scope, const Way& way, Node told,

@@ -41,6 +41,7 @@ struct ScopeGrants {
   std::string site_id;        // Graph id of the collection's topmost site
   bool unread = false;    // its own grants, or the administrators of its collection, are not known
   bool narrowed = false;  // by a setting of its list
+  Sharing sharing = Sharing::kUnknown;  // what tenant and site let people share
   std::vector<ScopeGrant> grants;
 };
 
@@ -81,6 +82,9 @@ class ScopeAccess {
   std::vector<Node> SelvesOf(Node node) const;
   // Why a person cannot use any access, empty where it can.
   std::string_view BlockOf(Node person) const;
+
+  // What tenant and site let people share closes this way to `told`.
+  bool IsShut(const ScopeGrants& scope, const Way& way, Node told) const;
 
   // One more path of `reach`, which tells of `told`.
   void AppendPath(const ScopeGrants& scope, const Way& way, Node told, Reach& reach) {
