@@ -161,9 +161,12 @@ Result<AuditOutcome> Audit::Run(const std::vector<Rule>& rules) {
   const bool whole = !outcome.interrupted && !aborted;
   if (whole) {
     if (auto settled = store_->Settle(); !settled) return Fail(settled.error());
+    const auto began = SteadyClock::now();
     if (auto found = EvaluateFindings(*store_, run_.number, config_.findings, rules); !found) {
       return Fail(found.error());
     }
+    const std::chrono::duration<double> took = SteadyClock::now() - began;
+    log::Debug(fmt::format("the rules were evaluated in {:.2f} s", took.count()));
   }
   auto summary = Summarise(whole ? "" : outcome.interrupted ? "interrupted" : "failed");
   if (!summary) return Fail(aborted ? std::move(*aborted) : std::move(summary.error()));

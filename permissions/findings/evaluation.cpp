@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "permissions/findings/facts.h"
@@ -38,6 +39,45 @@ class ReadOnly {
   }
   sqlite::Database& db_;
 };
+
+// While it is on, a query that has worked for longer than its time is broken off. Others are left
+// alone: what a rule found is stored meanwhile.
+class TimeLimit {
+ public:
+  TimeLimit(sqlite::Database& db, std::optional<std::chrono::duration<double>> time) : db_(db) {
+    if (!time) return;
+    constexpr int kSteps = 10'000;  // of SQLite's machine, some 100 µs
+    end_ = SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(*time);
+    sqlite3_progress_handler(db_.handle(), kSteps, IsOver, this);
+  }
+  ~TimeLimit() { sqlite3_progress_handler(db_.handle(), 0, nullptr, nullptr); }
+  TimeLimit(const TimeLimit&) = delete;
+
+  int Step(sqlite3_stmt* statement) {
+    on_ = true;
+    const int code = sqlite3_step(statement);
+    on_ = false;
+    return code;
+  }
+
+ private:
+  using SteadyClock = std::chrono::steady_clock;
+  static int IsOver(void* self) {
+    const auto* limit = static_cast<const TimeLimit*>(self);
+    return limit->on_ && SteadyClock::now() > limit->end_ ? 1 : 0;
+  }
+
+  sqlite::Database& db_;
+  SteadyClock::time_point end_;
+  bool on_ = false;
+};
+
+// Of rules of one's own. Ours are known to end.
+std::optional<std::chrono::duration<double>> TimeFor(const Rule& rule,
+                                                     const FindingsConfig& config) {
+  if (!rule.custom) return std::nullopt;
+  return std::chrono::duration<double>(ThresholdOf(config, "rule_seconds"));
+}
 
 std::string_view TextOf(sqlite3_stmt* row, int column) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
@@ -107,8 +147,8 @@ class ObjectNames {
   sqlite::Statement row_;
 };
 
-AppliedRule Apply(AuditStore& store, sqlite::Database& db, Facts& facts, const Rule& rule,
-                  Status& stored) {
+AppliedRule Apply(AuditStore& store, sqlite::Database& db, const FindingsConfig& config,
+                  Facts& facts, const Rule& rule, Status& stored) {
   AppliedRule applied;
   applied.id = rule.id;
   applied.name = rule.name;
@@ -119,7 +159,9 @@ AppliedRule Apply(AuditStore& store, sqlite::Database& db, Facts& facts, const R
   applied.state = AppliedRule::State::kNotEvaluated;
   if (!applied.reason.empty()) return applied;
   ObjectNames names(db);
-  std::string failed = ApplyRule(db, rule, [&](const RuleRow& row) {
+  // A rule of one's own may fail half-way, and has found nothing then.
+  std::vector<Finding> held;
+  const auto put = [&](const RuleRow& row) {
     if (!stored) return;
     Finding finding;
     finding.rule = rule.id;
@@ -128,11 +170,19 @@ AppliedRule Apply(AuditStore& store, sqlite::Database& db, Facts& facts, const R
     finding.id = IdOf({rule.id, names.Of(row.oid), row.key});
     finding.message = row.message;
     finding.evidence = row.evidence;
-    stored = store.PutFinding(finding);
-  });
+    if (rule.custom) {
+      held.push_back(std::move(finding));
+    } else {
+      stored = store.PutFinding(finding);
+    }
+  };
+  std::string failed = ApplyRule(db, rule, put, TimeFor(rule, config));
   if (!failed.empty()) {
     applied.reason = std::move(failed);
     return applied;
+  }
+  for (const Finding& finding : held) {
+    if (stored) stored = store.PutFinding(finding);
   }
   applied.reason = facts.Missing(rule.wants);
   applied.state =
@@ -143,7 +193,8 @@ AppliedRule Apply(AuditStore& store, sqlite::Database& db, Facts& facts, const R
 }  // namespace
 
 std::string ApplyRule(sqlite::Database& db, const Rule& rule,
-                      const std::function<void(const RuleRow&)>& use) {
+                      const std::function<void(const RuleRow&)>& use,
+                      std::optional<std::chrono::duration<double>> time) {
   sqlite3_stmt* statement = nullptr;
   const char* rest = nullptr;
   std::string failed;
@@ -163,7 +214,8 @@ std::string ApplyRule(sqlite::Database& db, const Rule& rule,
   // Under way the authorizer is asked no more, and `use` may write.
   const int columns = failed.empty() ? sqlite3_column_count(statement) : 0;
   int code = SQLITE_DONE;
-  while (failed.empty() && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+  TimeLimit limit(db, time);
+  while (failed.empty() && (code = limit.Step(statement)) == SQLITE_ROW) {
     RuleRow row;
     Json evidence = Json::object();
     for (int i = 0; i < columns; ++i) {
@@ -184,7 +236,12 @@ std::string ApplyRule(sqlite::Database& db, const Rule& rule,
     row.evidence = evidence.dump(-1, ' ', false, Json::error_handler_t::replace);
     use(row);
   }
-  if (failed.empty() && code != SQLITE_DONE) {
+  if (failed.empty() && code == SQLITE_INTERRUPT) {
+    failed = fmt::format(
+        "its query was broken off after {} s: make it faster, or raise "
+        "findings.thresholds.rule_seconds",
+        time->count());
+  } else if (failed.empty() && code != SQLITE_DONE) {
     failed = fmt::format("its query fails: {}", sqlite3_errmsg(db.handle()));
   }
   sqlite3_finalize(statement);
@@ -216,7 +273,7 @@ Status EvaluateFindings(AuditStore& store, RunNo run, const FindingsConfig& conf
     Facts facts(db);
     Status stored;
     for (const Rule& rule : rules) {
-      const AppliedRule applied = Apply(store, db, facts, rule, stored);
+      const AppliedRule applied = Apply(store, db, config, facts, rule, stored);
       if (stored) stored = store.PutRule(applied);
       if (!stored) return stored;
     }

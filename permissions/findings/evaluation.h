@@ -6,7 +6,9 @@
 // Threads: one.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/config/config.h"
@@ -24,13 +26,15 @@ Status EvaluateFindings(AuditStore& store, RunNo run, const FindingsConfig& conf
                         const std::vector<Rule>& rules);
 
 // One rule over a database that holds the tables it reads. Why it failed; empty: it did not.
-// `use` gets each row as (object, key, severity or empty, evidence as a JSON object).
+// `use` gets each row as (object, key, severity or empty, evidence as a JSON object). A query that
+// works for longer than `time` is broken off.
 struct RuleRow {
   RuleRow() = default;
   std::optional<std::int64_t> oid;
   std::string key, severity, message, evidence;
 };
 std::string ApplyRule(sqlite::Database& db, const Rule& rule,
-                      const std::function<void(const RuleRow&)>& use);
+                      const std::function<void(const RuleRow&)>& use,
+                      std::optional<std::chrono::duration<double>> time = std::nullopt);
 
 }  // namespace spa

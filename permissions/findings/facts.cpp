@@ -12,8 +12,9 @@ struct Fact {
 };
 
 constexpr Fact kFacts[] = {
-    {"allowed_domains", "SELECT EXISTS (SELECT 1 FROM allowed_domain)",
-     "findings.allowed_guest_domains names no domain"},
+    {"allowed_domains",
+     "SELECT EXISTS (SELECT 1 FROM allowed_domain) OR EXISTS (SELECT 1 FROM blocked_domain)",
+     "findings.allowed_guest_domains names no domain, nor does the tenant"},
     {"app_grants", "SELECT EXISTS (SELECT 1 FROM site_scope WHERE source = 'graph')",
      "the applications with a grant for a site were not read: that needs Sites.FullControl.All"},
     {"directory", "SELECT EXISTS (SELECT 1 FROM principal WHERE kind = 'user')",
@@ -29,21 +30,40 @@ constexpr Fact kFacts[] = {
      "member WHERE external_state IS NOT NULL) OR EXISTS (SELECT 1 FROM principal WHERE "
      "user_type = 'guest')",
      "whether guests accepted their invitation was not asked"},
-    {"labels", "", "sensitivity labels of sites and files are not read"},
+    {"item_labels", "SELECT EXISTS (SELECT 1 FROM setting WHERE key = 'item_labels')",
+     "labels of files were not read: that needs SharePoint REST"},
+    {"labels",
+     "SELECT EXISTS (SELECT 1 FROM site_setting WHERE sharing IS NOT NULL) OR EXISTS (SELECT 1 "
+     "FROM "
+     "setting WHERE key = 'item_labels')",
+     "labels of sites and files were not read: that needs SharePoint REST"},
     {"long_history",
      "SELECT EXISTS (SELECT 1 FROM run r, latest_run l WHERE r.number < l.run AND r.started_at < "
      "(SELECT day FROM threshold WHERE name = 'link_stale_days'))",
      "Graph tells no date of creation, and this database does not know the tenant for long enough"},
     {"rights", "SELECT EXISTS (SELECT 1 FROM acl_grant WHERE rights IS NOT NULL)",
      "the rights behind levels were not read: that needs SharePoint REST"},
-    {"sign_ins", "", "sign-ins of guests are not read (AuditLog.Read.All and Entra ID P1)"},
+    {"sensitive_labels", "SELECT EXISTS (SELECT 1 FROM sensitive_label)",
+     "findings.sensitive_labels names no label"},
+    {"sharing", "SELECT EXISTS (SELECT 1 FROM site_setting WHERE effective IS NOT NULL)",
+     "what tenant and sites let people share was not told: that needs SharePoint REST, or "
+     "SharePointTenantSettings.Read.All"},
+    {"sign_ins",
+     "SELECT EXISTS (SELECT 1 FROM setting s, latest_run r WHERE s.key = 'sign_ins' AND s.read_run "
+     ">= r.run)",
+     "when guests signed in was not told: that needs AuditLog.Read.All and Entra ID P1"},
     {"site_admins", "SELECT EXISTS (SELECT 1 FROM site_scope WHERE source = 'rest')",
      "site collection administrators were not read: that needs SharePoint REST"},
     {"site_groups", "SELECT EXISTS (SELECT 1 FROM group_info WHERE kind = 'site_group')",
      "site groups were not read: that needs SharePoint REST"},
-    {"site_sharing", "",
-     "what a site allows to share is not read (SharePoint's administration alone tells it)"},
-    {"tenant_settings", "", "the tenant's sharing settings are not read"},
+    {"site_sharing", "SELECT EXISTS (SELECT 1 FROM site_setting WHERE sharing IS NOT NULL)",
+     "what sites let people share was not told: SharePoint's administration alone knows, by "
+     "SharePoint REST"},
+    {"tenant_links", "",
+     "when anonymous links and guests run out, and which link is offered first, is not read: Graph "
+     "does not tell"},
+    {"tenant_settings", "SELECT EXISTS (SELECT 1 FROM tenant_setting)",
+     "the tenant's sharing settings were not told: that needs SharePointTenantSettings.Read.All"},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/config.h"
 #include "core/finding.h"
 #include "core/result.h"
 
@@ -38,6 +39,8 @@ struct Threshold {
   std::string_view help;
 };
 std::span<const Threshold> Thresholds();
+
+double ThresholdOf(const FindingsConfig& config, std::string_view name);  // a known one
 
 // kUsage for a name that is none, with the nearest one.
 Status CheckThresholds(const std::map<std::string, double>& given);

@@ -101,14 +101,16 @@ Result<std::string> RunTest(const Rule& rule, const std::string& file) {
     return Fail(filled.error());
   }
   std::vector<Json> found;
-  const std::string failed = ApplyRule(**db, rule, [&](const RuleRow& row) {
+  const auto use = [&](const RuleRow& row) {
     Json one = Json::parse(row.evidence, nullptr, false);
     if (row.oid) one["oid"] = *row.oid;
     one["key"] = row.key;
     one["severity"] = row.severity.empty() ? std::string(spa::Name(rule.severity)) : row.severity;
     one["message"] = row.message;
     found.push_back(std::move(one));
-  });
+  };
+  const std::chrono::duration<double> time(ThresholdOf(FindingsConfig(), "rule_seconds"));
+  const std::string failed = ApplyRule(**db, rule, use, time);
   if (!failed.empty()) return failed;
   for (const Json& expected : test["expect"]) {
     const auto match = std::find_if(found.begin(), found.end(),

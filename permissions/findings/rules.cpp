@@ -16,6 +16,7 @@ constexpr Threshold kThresholds[] = {
     {"guest_stale_days", 90, "GST-STALE: without a sign-in"},
     {"guest_pending_days", 30, "GST-STALE: an invitation not accepted"},
     {"link_stale_days", 180, "LNK-STALE: the age of a link"},
+    {"rule_seconds", 60, "a rule of one's own: how long it may work"},
     {"scope_depth", 3, "ACL-BROKEN-DEPTH: folders above one that owns its permissions"},
     {"scopes_medium", 500, "ACL-BROKEN-DEPTH: scopes in one library or list"},
     {"scopes_high", 5000, "ACL-BROKEN-DEPTH: … from which it is high"},
@@ -208,7 +209,7 @@ std::vector<Rule> MakeRules() {
       {.id = "GST-STALE",
        .name = "Stale guest",
        .severity = Severity::kMedium,
-       .message = "{name} was invited and has not accepted since {since}",
+       .message = "{name} {what} since {since}",
        .remedy = "Review the guest's access, or delete the account.",
        .needs = "guest_states",
        .wants = "sign_ins",
@@ -217,12 +218,20 @@ std::vector<Rule> MakeRules() {
            lower(external_state) = 'pendingacceptance' UNION SELECT d.id, d.external_since
            FROM latest_run r CROSS JOIN principal d WHERE d.from_run <= r.run AND (d.to_run
            IS NULL OR d.to_run > r.run) AND lower(d.external_state) = 'pendingacceptance')
-         SELECT NULL AS oid, p.id AS key, p.name, p.login, p.domain, min(w.since) AS since,
-           count(DISTINCT e.oid) AS scopes
+         SELECT NULL AS oid, p.id AS key, p.name, p.login, p.domain,
+           'was invited and has not accepted' AS what, min(w.since) AS since, count(DISTINCT
+           e.oid) AS scopes
          FROM pending w JOIN person p ON p.id = w.id JOIN external_grant e ON e.person =
            p.node
          WHERE p.id <> '' AND w.since < (SELECT day FROM threshold WHERE name =
            'guest_pending_days')
+         GROUP BY p.node
+         UNION ALL SELECT NULL, 'sign-in:' || p.id, p.name, p.login, p.domain,
+           'has not signed in', w.last, count(DISTINCT e.oid)
+         FROM sign_in w JOIN person p ON p.node = w.person JOIN external_grant e ON e.person =
+           p.node
+         WHERE NOT e.expired AND w.last < (SELECT day FROM threshold WHERE name =
+           'guest_stale_days')
          GROUP BY p.node)sql"},
       {.id = "GST-DOMAIN",
        .name = "Guest of a domain that is not allowed",
@@ -234,8 +243,9 @@ std::vector<Rule> MakeRules() {
          SELECT NULL AS oid, coalesce(nullif(p.id, ''), p.login) AS key, p.name, p.login,
            p.domain, count(DISTINCT e.oid) AS scopes
          FROM external_grant e JOIN person p ON p.node = e.person
-         WHERE NOT e.expired AND p.domain <> '' AND p.domain NOT IN (SELECT domain FROM
-           allowed_domain)
+         WHERE NOT e.expired AND p.domain <> '' AND (p.domain IN (SELECT domain FROM
+           blocked_domain) OR (p.domain NOT IN (SELECT domain FROM allowed_domain) AND EXISTS
+           (SELECT 1 FROM allowed_domain)))
          GROUP BY e.person)sql"},
       {.id = "GST-SPONLY",
        .name = "Guest known to SharePoint alone",
@@ -359,7 +369,8 @@ std::vector<Rule> MakeRules() {
        .remedy = "Make the group private.",
        .needs = "group_visibility",
        .sql = R"sql(
-         SELECT n.top AS oid, d.id AS key, d.id AS group_id, d.name, max(g.role) AS role,
+         SELECT n.top AS oid, d.id AS key, CASE WHEN n.top IN (SELECT top FROM labelled) THEN
+           'high' END AS severity, d.id AS group_id, d.name, max(g.role) AS role,
            count(DISTINCT n.oid) AS scopes
          FROM latest_run r CROSS JOIN principal d JOIN directory_group m ON m.id = d.id AND
            m.kind = 'group' JOIN granted n ON n.node = m.node JOIN acl_grant g ON g.acl =
@@ -403,10 +414,26 @@ std::vector<Rule> MakeRules() {
       {.id = "LBL-BROAD",
        .name = "Sensitive label with broad sharing",
        .severity = Severity::kCritical,
-       .message = "labelled {label} and shared broadly",
+       .message = "labelled {label} and shared broadly ({by})",
        .remedy = "Remove the sharing; let the label encrypt.",
-       .needs = "labels",
-       .sql = ""},
+       .needs = "sensitive_labels labels",
+       .wants = "site_sharing item_labels",
+       // What other rules found: of a site anywhere in it, of a file in the scope it uses.
+       .sql = R"sql(
+         WITH broad(oid, rule) AS (SELECT f.oid, f.rule FROM latest_run r JOIN finding f ON
+           f.run = r.run WHERE f.rule IN ('LNK-ANON-EDIT', 'LNK-ANON-NOEXP', 'LNK-ANON-VIEW',
+           'LNK-ANON-FOLDER', 'LNK-ORG-EDIT', 'LNK-ORG-VIEW', 'ACL-EVERYONE', 'ACL-EEEU-SITE',
+           'ACL-EEEU-ITEM', 'AUD-LARGE') UNION SELECT e.oid, 'GST-DOMAIN' FROM external_grant
+           e JOIN person p ON p.node = e.person WHERE NOT e.expired AND p.domain <> '' AND
+           (p.domain IN (SELECT domain FROM blocked_domain) OR (p.domain NOT IN (SELECT domain
+           FROM allowed_domain) AND EXISTS (SELECT 1 FROM allowed_domain)))), placed(oid, top,
+           rule) AS (SELECT b.oid, coalesce(o.top, s.top), b.rule FROM broad b LEFT JOIN
+           scope_owner o ON o.oid = b.oid LEFT JOIN site s ON s.oid = b.oid)
+         SELECT l.oid, l.label AS key, l.label, group_concat(DISTINCT p.rule) AS by
+         FROM labelled l JOIN placed p ON CASE WHEN l.oid = l.top THEN p.top = l.top ELSE p.oid
+           = l.owner AND p.rule <> 'AUD-LARGE' END
+         WHERE l.sensitive
+         GROUP BY l.oid)sql"},
       {.id = "SITE-NOOWNER",
        .name = "Site without an active owner",
        .severity = Severity::kHigh,
@@ -457,17 +484,33 @@ std::vector<Rule> MakeRules() {
       {.id = "SITE-SHARE-OPEN",
        .name = "Site more open than its label",
        .severity = Severity::kHigh,
-       .message = "the site allows anonymous links and carries {label}",
+       .message = "the site allows anonymous links, and {what}",
        .remedy = "Lower what the site allows to share.",
        .needs = "site_sharing",
-       .sql = ""},
+       .wants = "tenant_settings group_visibility",
+       .sql = R"sql(
+         SELECT top AS oid, '' AS key, label, group_id, CASE WHEN label <> '' THEN
+           'carries the label ' || label ELSE 'belongs to a private group' END AS what
+         FROM site_setting
+         WHERE sharing = 'anyone' AND effective = 'anyone' AND (label <> '' OR group_visibility
+           = 'private'))sql"},
       {.id = "TEN-SHARE",
        .name = "Tenant allows too much sharing",
        .severity = Severity::kHigh,
-       .message = "{setting} is {value}",
+       .message = "{what}",
        .remedy = "See CIS Microsoft 365 7.2.3 to 7.2.11.",
        .needs = "tenant_settings",
-       .sql = ""},
+       .wants = "tenant_links",
+       .sql = R"sql(
+         SELECT NULL AS oid, name AS key, CASE WHEN name <> 'sharing' THEN 'medium' END AS
+           severity, name AS setting, value, CASE name WHEN 'sharing' THEN
+           'anonymous links are allowed' WHEN 'domain_mode' THEN
+           'guests of any domain may be invited' ELSE 'guests may share what they do not own'
+           END AS what
+         FROM tenant_setting
+         WHERE (name = 'sharing' AND value = 'anyone') OR ((SELECT value FROM tenant_setting
+           WHERE name = 'sharing') <> 'off' AND ((name = 'domain_mode' AND value = 'none') OR
+           (name = 'resharing_by_guests' AND value = 1))))sql"},
       {.id = "GRP-MEMB-INVITE",
        .name = "Members may let others in",
        .severity = Severity::kLow,
@@ -489,10 +532,18 @@ std::vector<Rule> MakeRules() {
       {.id = "LAT-EXT",
        .name = "Latent external access",
        .severity = Severity::kInfo,
-       .message = "sharing is off, and {grants} grants to people from outside wait for it",
+       .message = "sharing is off, and {people} people from outside and {links} anonymous links "
+                  "wait for it",
        .remedy = "Remove them before sharing is switched on again.",
-       .needs = "site_sharing",
-       .sql = ""},
+       .needs = "sharing",
+       .wants = "site_sharing",
+       .sql = R"sql(
+         SELECT top AS oid, '' AS key, people, links
+         FROM (SELECT t.top, (SELECT count(DISTINCT e.person) FROM external_grant e WHERE e.top
+           = t.top AND NOT e.expired) AS people, (SELECT count(*) FROM granted n WHERE n.top =
+           t.top AND n.audience = 'anyone' AND NOT n.expired) AS links FROM site_setting t
+           WHERE t.effective = 'off')
+         WHERE people > 0 OR links > 0)sql"},
   };
 }
 // clang-format on
@@ -505,6 +556,15 @@ std::span<const Rule> BuiltInRules() {
 }
 
 std::span<const Threshold> Thresholds() { return kThresholds; }
+
+double ThresholdOf(const FindingsConfig& config, std::string_view name) {
+  const auto given = config.thresholds.find(std::string(name));
+  if (given != config.thresholds.end()) return given->second;
+  for (const Threshold& each : kThresholds) {
+    if (each.name == name) return each.value;
+  }
+  return 0;
+}
 
 Status CheckThresholds(const std::map<std::string, double>& given) {
   for (const auto& [name, value] : given) {

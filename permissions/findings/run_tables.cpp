@@ -39,6 +39,14 @@ CREATE TEMP TABLE inside(
 CREATE TEMP TABLE site_owner(
   top INTEGER, person INTEGER, admin INTEGER, PRIMARY KEY(top, person)) WITHOUT ROWID;
 CREATE TEMP TABLE site_audience(top INTEGER PRIMARY KEY, people INTEGER);
+CREATE TEMP TABLE blocked_domain(domain TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE tenant_setting(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TEMP TABLE site_setting(
+  top INTEGER PRIMARY KEY, sharing TEXT, effective TEXT, label TEXT, group_id TEXT,
+  group_visibility TEXT);
+CREATE TEMP TABLE labelled(
+  oid INTEGER PRIMARY KEY, top INTEGER, owner INTEGER, label TEXT, sensitive INTEGER);
+CREATE TEMP TABLE sign_in(person INTEGER PRIMARY KEY, last TEXT);
 )sql";
 
 // access_grant: each grant of each scope; site_grant: what holds for a whole site collection.
@@ -79,10 +87,11 @@ CREATE INDEX temp.external_grant_person ON external_grant(person);
 )sql";
 
 constexpr std::string_view kMade[] = {
-    "external_grant",  "everyone_grant", "site_grant",  "access_grant",    "site_audience",
-    "site_owner",      "inside",         "link_person", "granted",         "directory_group",
-    "person",          "scope_owner",    "site",        "sensitive_label", "allowed_domain",
-    "internal_domain", "threshold"};
+    "external_grant",  "everyone_grant", "site_grant",     "access_grant",    "site_audience",
+    "site_owner",      "inside",         "link_person",    "granted",         "directory_group",
+    "person",          "scope_owner",    "site",           "sensitive_label", "allowed_domain",
+    "internal_domain", "threshold",      "blocked_domain", "tenant_setting",  "site_setting",
+    "labelled",        "sign_in"};
 
 std::string_view AfterAt(std::string_view address) {
   const auto at = address.rfind('@');
@@ -108,6 +117,14 @@ std::optional<std::string_view> OrNull(std::string_view text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
+// What stood in this run, of the settings whose key begins so.
+std::string SettingsLike(std::string_view prefix, RunNo run) {
+  return fmt::format(
+      "(SELECT substr(key, {0} + 1) AS name, value FROM main.setting WHERE key >= '{1}' AND key < "
+      "'{1}' || char(1114111) AND from_run <= {2} AND (to_run IS NULL OR to_run > {2}))",
+      prefix.size(), prefix, run);
+}
+
 std::size_t LengthOf(const Expansion& expansion, std::uint32_t chain) {
   std::size_t length = 0;
   for (; chain != UINT32_MAX; chain = expansion.chains[chain].before) ++length;
@@ -123,6 +140,8 @@ RunTables::RunTables(sqlite::Database& db, RunNo run, const FindingsConfig& conf
   PutSettings(config);
   PutSites();
   PutScopes();
+  PutSharing();
+  PutLabels();
   PutGrants();
   PutPeople(config);
   PutGroups();
@@ -161,8 +180,7 @@ void RunTables::PutSettings(const FindingsConfig& config) {
   const auto start = ParseUtc(rows_.started_at());
   sqlite::Statement insert(db_, "INSERT INTO temp.threshold VALUES (?, ?, ?)");
   for (const Threshold& threshold : Thresholds()) {
-    const auto given = config.thresholds.find(std::string(threshold.name));
-    const double value = given == config.thresholds.end() ? threshold.value : given->second;
+    const double value = ThresholdOf(config, threshold.name);
     const std::string number = fmt::format("{}", value);
     // So many days before the run, for those that are days.
     const std::string day = start ? UtcText(*start - std::chrono::hours(static_cast<std::int64_t>(
@@ -209,6 +227,69 @@ void RunTables::PutScopes() {
       FROM latest_scope s CROSS JOIN latest_object o ON o.oid = s.oid AND o.scope = o.oid
       JOIN object_type t ON t.type = o.type;
     UPDATE temp.scope_owner SET top = (SELECT top FROM temp.site s WHERE s.oid = site);)sql");
+}
+
+void RunTables::PutSharing() {
+  const std::string tenant = SettingsLike("tenant_sharing", run_);
+  db_.Exec(fmt::format(R"sql(
+    INSERT INTO temp.tenant_setting SELECT j.key, j.value FROM {0} t, json_each(t.value) j
+      WHERE j.type NOT IN ('array', 'null');
+    INSERT OR IGNORE INTO temp.allowed_domain
+      SELECT d.value FROM {0} t, json_each(t.value, '$.allowed_domains') d
+      WHERE json_extract(t.value, '$.domain_mode') = 'allow';
+    INSERT OR IGNORE INTO temp.blocked_domain
+      SELECT d.value FROM {0} t, json_each(t.value, '$.blocked_domains') d
+      WHERE json_extract(t.value, '$.domain_mode') = 'block';
+    INSERT INTO temp.site_setting(top, sharing, label, group_id)
+      SELECT s.oid, json_extract(x.value, '$.sharing'), json_extract(x.value, '$.label'),
+             json_extract(x.value, '$.group_id')
+      FROM temp.site s LEFT JOIN {1} x ON x.name = s.graph_id WHERE s.top = s.oid;
+    UPDATE temp.site_setting SET group_visibility = (
+      SELECT lower(p.visibility) FROM main.principal p WHERE p.id = group_id AND p.from_run <= {2}
+        AND (p.to_run IS NULL OR p.to_run > {2})) WHERE group_id <> '';)sql",
+                       tenant, SettingsLike("site_sharing:", run_), run_));
+  sqlite::Statement sites(db_, "SELECT top FROM temp.site_setting");
+  std::vector<Oid> tops;
+  while (sites.Step()) tops.push_back(sites.Int(0));
+  sites.Reset();
+  sqlite::Statement update(db_, "UPDATE temp.site_setting SET effective = ?2 WHERE top = ?1");
+  for (const Oid top : tops) {
+    const Sharing sharing = rows_.SharingOf(top);
+    if (sharing != Sharing::kUnknown) update.Bind(top, Name(sharing)).Run();
+  }
+}
+
+// Sites by the label's id, files by its name; of files only those with a sensitive one are known.
+void RunTables::PutLabels() {
+  db_.Exec(fmt::format(R"sql(
+    INSERT INTO temp.labelled SELECT top, top, top, label, label IN (
+      SELECT label FROM temp.sensitive_label) FROM temp.site_setting WHERE label <> '';
+    CREATE TEMP TABLE label_at(
+      library INTEGER, number INTEGER, label TEXT, PRIMARY KEY(library, number)) WITHOUT ROWID;
+    INSERT OR IGNORE INTO temp.label_at
+      SELECT d.oid, CAST(substr(x.name, instr(x.name, '/') + 1) AS INTEGER),
+             json_extract(x.value, '$.label')
+      FROM {} x JOIN (SELECT e.oid, e.graph_id FROM main.container c JOIN main.entity e
+                      ON e.oid = c.oid) d ON d.graph_id = substr(x.name, 1, instr(x.name, '/') - 1)
+      WHERE lower(json_extract(x.value, '$.label')) IN (SELECT label FROM temp.sensitive_label);)sql",
+                       SettingsLike("item_label:", run_)));
+  if (db_.Number("SELECT EXISTS (SELECT 1 FROM temp.label_at)") != 0) {
+    db_.Exec(R"sql(
+      INSERT OR IGNORE INTO temp.labelled
+        SELECT o.oid, (SELECT s.top FROM latest_object l JOIN temp.site s ON s.oid = l.container
+                       WHERE l.oid = o.container), 0, a.label, 1
+        FROM latest_object o CROSS JOIN temp.label_at a
+          ON a.library = o.container AND a.number = o.list_item_id)sql");
+  }
+  db_.Exec("DROP TABLE temp.label_at");
+  sqlite::Statement items(db_, "SELECT oid FROM temp.labelled WHERE owner = 0");
+  std::vector<Oid> labelled;
+  while (items.Step()) labelled.push_back(items.Int(0));
+  items.Reset();
+  sqlite::Statement update(db_, "UPDATE temp.labelled SET owner = ?2 WHERE oid = ?1");
+  for (const Oid item : labelled) {
+    if (const auto face = rows_.FaceOf(item)) update.Bind(item, face->owner).Run();
+  }
 }
 
 void RunTables::PutGrants() {
@@ -307,6 +388,10 @@ void RunTables::PutPeople(const FindingsConfig& config) {
               p.enabled, domain, external, p.gone)
         .Run();
   }
+  db_.Exec(fmt::format(
+      "INSERT OR IGNORE INTO temp.sign_in SELECT p.node, json_extract(x.value, '$.last') FROM "
+      "temp.person p JOIN {} x ON x.name = p.id WHERE p.id <> ''",
+      SettingsLike("sign_in:", run_)));
 }
 
 void RunTables::PutGroups() {

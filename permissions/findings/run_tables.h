@@ -27,6 +27,8 @@ class RunTables {
   void PutSettings(const FindingsConfig& config);
   void PutSites();
   void PutScopes();
+  void PutSharing();
+  void PutLabels();
   void PutGrants();
   void PutPeople(const FindingsConfig& config);
   void PutGroups();
