@@ -53,7 +53,7 @@ std::string KeyOf(const json& row) {
 }
 
 std::vector<json> TrueAccessRows(const Tenant& tenant) {
-  const auto next = sim::TrueAccess(tenant.truth(), tenant.server().base_url(), kNow);
+  const auto next = sim::TrueAccess(tenant.truth(), tenant.origin(), kNow);
   std::string all;
   while (next(all)) {
   }

@@ -120,7 +120,26 @@ TEST_CASE("Findings leave as rows, as SARIF and as OCSF, all of them") {
 
   const auto events = ParseLines(ReadText(tenant.Export("findings", {"--format", "ocsf"})));
   REQUIRE(events.size() == count);
+  // The attributes of the class in OCSF 1.3.0 and of its objects: no other may stand there.
+  const std::map<std::string, std::set<std::string>> known = {
+      {"", {"activity_id", "activity_name", "category_name", "category_uid", "class_name",
+            "class_uid",   "comment",       "finding_info",  "message",      "metadata",
+            "remediation", "resources",     "severity",      "severity_id",  "status",
+            "status_id",   "time",          "type_name",     "type_uid",     "unmapped"}},
+      {"finding_info", {"uid", "title", "desc", "first_seen_time", "types", "analytic"}},
+      {"metadata", {"version", "uid", "tenant_uid", "product"}},
+      {"remediation", {"desc"}}};
   for (const json& event : events) {
+    for (const auto& [object, names] : known) {
+      if (!object.empty() && !event.contains(object)) continue;
+      const json& part = object.empty() ? event : event[object];
+      for (const auto& [name, value] : part.items()) {
+        INFO(object << "." << name);
+        CHECK(names.contains(name));
+      }
+    }
+    CHECK(event["finding_info"]["analytic"]["type_id"] == 1);
+    CHECK(event["metadata"]["product"]["vendor_name"].is_string());
     // What the class demands.
     CHECK(event["class_uid"] == 2004);
     CHECK(event["category_uid"] == 2);

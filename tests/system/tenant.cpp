@@ -70,9 +70,17 @@ Comparison Tenant::CompareItems() const {
 
 std::vector<json> Tenant::Coverage() const { return ParseLines(ReadText(Export("coverage"))); }
 
+std::string Tenant::origin() const {
+  std::string origin = server_->base_url();
+  if (truth().spec().wire.separate_sharepoint_host) {
+    origin.replace(origin.find("127.0.0.1"), 9, "localhost");
+  }
+  return origin;
+}
+
 Lines Tenant::TruePermissions() const {
   return [this](const Line& line) {
-    const auto next = sim::TruePermissions(truth(), server_->base_url());
+    const auto next = sim::TruePermissions(truth(), origin());
     std::string piece;
     for (bool more = true; more;) {
       piece.clear();
@@ -85,7 +93,7 @@ Lines Tenant::TruePermissions() const {
 
 std::vector<json> Tenant::TrueObjects() const {
   std::string all;
-  const auto next = sim::TrueObjects(truth(), server_->base_url());
+  const auto next = sim::TrueObjects(truth(), origin());
   while (next(all)) {
   }
   std::set<std::string> subsites;

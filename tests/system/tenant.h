@@ -46,6 +46,8 @@ class Tenant {
   Comparison CompareItems() const;  // what Graph alone can tell
   std::vector<nlohmann::json> Coverage() const;
 
+  // How the addresses of its sites begin.
+  std::string origin() const;
   Lines TruePermissions() const;
   std::vector<nlohmann::json> TrueObjects() const;  // all that can be discovered
   // The parts of a batch are not in it.
