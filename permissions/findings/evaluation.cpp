@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "core/log/log.h"
 #include "permissions/findings/facts.h"
 #include "permissions/findings/run_tables.h"
 
@@ -70,6 +71,20 @@ class TimeLimit {
   sqlite::Database& db_;
   SteadyClock::time_point end_;
   bool on_ = false;
+};
+
+// What took how long, for those who log that much.
+class Laps {
+ public:
+  void Tell(std::string_view what) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> took = now - last_;
+    last_ = now;
+    log::Debug(fmt::format("{} took {:.3f} s", what, took.count()));
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 // Of rules of one's own. Ours are known to end.
@@ -268,14 +283,17 @@ Result<std::vector<Rule>> RulesOf(const FindingsConfig& config) {
 Status EvaluateFindings(AuditStore& store, RunNo run, const FindingsConfig& config,
                         const std::vector<Rule>& rules) {
   return store.Conclude([&](sqlite::Database& db) -> Status {
+    Laps laps;
     const RunTables tables(db, run, config);
     if (auto made = db.Check("preparing the rules"); !made) return made;
+    laps.Tell("the tables for the rules");
     Facts facts(db);
     Status stored;
     for (const Rule& rule : rules) {
       const AppliedRule applied = Apply(store, db, config, facts, rule, stored);
       if (stored) stored = store.PutRule(applied);
       if (!stored) return stored;
+      laps.Tell("rule " + rule.id);
     }
     return {};
   });

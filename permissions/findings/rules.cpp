@@ -427,12 +427,15 @@ std::vector<Rule> MakeRules() {
            e JOIN person p ON p.node = e.person WHERE NOT e.expired AND p.domain <> '' AND
            (p.domain IN (SELECT domain FROM blocked_domain) OR (p.domain NOT IN (SELECT domain
            FROM allowed_domain) AND EXISTS (SELECT 1 FROM allowed_domain)))), placed(oid, top,
-           rule) AS (SELECT b.oid, coalesce(o.top, s.top), b.rule FROM broad b LEFT JOIN
-           scope_owner o ON o.oid = b.oid LEFT JOIN site s ON s.oid = b.oid)
+           rule) AS MATERIALIZED (SELECT b.oid, coalesce(o.top, s.top), b.rule FROM broad b
+           LEFT JOIN scope_owner o ON o.oid = b.oid LEFT JOIN site s ON s.oid = b.oid)
          SELECT l.oid, l.label AS key, l.label, group_concat(DISTINCT p.rule) AS by
-         FROM labelled l JOIN placed p ON CASE WHEN l.oid = l.top THEN p.top = l.top ELSE p.oid
-           = l.owner AND p.rule <> 'AUD-LARGE' END
-         WHERE l.sensitive
+         FROM labelled l JOIN placed p ON p.oid = l.owner
+         WHERE l.sensitive AND l.oid <> l.top AND p.rule <> 'AUD-LARGE'
+         GROUP BY l.oid
+         UNION ALL SELECT l.oid, l.label, l.label, group_concat(DISTINCT p.rule)
+         FROM labelled l JOIN placed p ON p.top = l.top
+         WHERE l.sensitive AND l.oid = l.top
          GROUP BY l.oid)sql"},
       {.id = "SITE-NOOWNER",
        .name = "Site without an active owner",

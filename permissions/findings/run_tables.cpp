@@ -84,6 +84,7 @@ CREATE TEMP TABLE external_grant AS
   JOIN person p ON p.node = l.person WHERE p.external;
 CREATE INDEX temp.external_grant_scope ON external_grant(oid, ord);
 CREATE INDEX temp.external_grant_person ON external_grant(person);
+CREATE INDEX temp.external_grant_top ON external_grant(top);
 )sql";
 
 constexpr std::string_view kMade[] = {
