@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "permissions/access/what_if.h"
+
 namespace spa {
 
 Result<std::unique_ptr<AccessModel>> AccessModel::Open(const std::string& db_path,
@@ -73,6 +75,28 @@ EachGroup OpenGroupList(sqlite::Database& db, RunNo run) {
       }
       std::sort(group.granted_on.begin(), group.granted_on.end());
       if (!use(group)) return;
+    }
+  };
+}
+
+EachGuest OpenGuestList(sqlite::Database& db, RunNo run) {
+  return [&db, run](const std::function<bool(const ListedGuest&)>& use) {
+    AccessRows rows(db, run);
+    Principals principals(rows);
+    const ScopeAccess access(rows, principals);
+    const ScopeIndex index(rows, principals);
+    for (Node node = 0; node < principals.size(); ++node) {
+      const Principal& p = principals.At(node);
+      if (p.kind != Principal::Kind::kPerson || !p.is_guest()) continue;
+      ListedGuest guest;
+      guest.name = p.name;
+      guest.login = p.login;
+      guest.mail = p.mail;
+      guest.id = p.id;
+      guest.domain = GuestDomainOf(p);
+      guest.blocked_by = access.BlockOf(node);
+      guest.scopes = index.GrantedToAny(GroupsAbove(principals, {node})).size();
+      if (!use(guest)) return;
     }
   };
 }

@@ -14,6 +14,7 @@
 #include "permissions/access/scope_access.h"
 #include "permissions/access/scope_index.h"
 #include "report/access_export.h"
+#include "report/workbook.h"
 
 namespace spa {
 
@@ -45,5 +46,6 @@ class AccessModel {
 // What the exports are given.
 ReachesOf OpenReaches(sqlite::Database& db, RunNo run);
 EachGroup OpenGroupList(sqlite::Database& db, RunNo run);
+EachGuest OpenGuestList(sqlite::Database& db, RunNo run);
 
 }  // namespace spa

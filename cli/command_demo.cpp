@@ -41,9 +41,11 @@ Status ExportAll(const Place& place) {
   auto permissions = OutputFile::Create(place.permissions);
   if (!permissions) return Fail(permissions.error());
   if (auto written = ExportPermissions(options, permissions->fd()); !written) return written;
+  if (auto kept = permissions->Keep(); !kept) return kept;
   auto coverage = OutputFile::Create(place.coverage);
   if (!coverage) return Fail(coverage.error());
-  return ExportCoverage(options, coverage->fd());
+  if (auto written = ExportCoverage(options, coverage->fd()); !written) return written;
+  return coverage->Keep();
 }
 
 std::string WhereEverythingIs(const Place& place, const std::string& preset) {

@@ -4,8 +4,10 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
 #include "report/export.h"
 #include "report/findings_export.h"
+#include "report/workbook.h"
 
 namespace spa {
 namespace {
@@ -16,9 +18,19 @@ Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
   options.run_id = flags.run == "last" ? "" : flags.run;
   options.format = flags.format == "csv"    ? ExportOptions::Format::kCsv
                    : flags.format == "json" ? ExportOptions::Format::kJson
+                   : flags.format == "xlsx" ? ExportOptions::Format::kXlsx
                                             : ExportOptions::Format::kJsonl;
   options.excel = flags.csv_dialect == "excel";
+  options.sheet = flags.what;
   options.all = flags.all;
+  const bool xlsx = options.format == ExportOptions::Format::kXlsx;
+  if (flags.what == "workbook" && !xlsx) {
+    return Fail(ErrorCode::kUsage, "the workbook has one form", "add --format xlsx");
+  }
+  const bool to_terminal = flags.output_file.empty() || flags.output_file == "-";
+  if (xlsx && to_terminal && IsTerminal(stdout)) {
+    return Fail(ErrorCode::kUsage, "a workbook is nothing for a terminal", "add --output FILE");
+  }
   if (options.excel && options.format != ExportOptions::Format::kCsv) {
     return Fail(ErrorCode::kUsage, "--csv-dialect excel needs --format csv", "add --format csv");
   }
@@ -39,6 +51,7 @@ Status Write(const Flags& flags, const ExportOptions& options, int fd) {
            : flags.format == "ocsf" ? ExportOcsf(options, fd)
                                     : ExportFindings(options, fd);
   }
+  if (what == "workbook") return ExportWorkbook(options, OpenGuestList, fd);
   if (what == "objects") return ExportObjects(options, fd);
   if (what == "coverage") return ExportCoverage(options, fd);
   if (what == "access") return ExportAccess(options, OpenReaches, fd);
@@ -60,9 +73,10 @@ Result<ExitCode> CommandExport(const Invocation& invocation) {
   if (flags.output_file.empty() || flags.output_file == "-") {
     written = Write(flags, *options, STDOUT_FILENO);
   } else {
-    const auto file = OutputFile::Create(flags.output_file);
+    auto file = OutputFile::Create(flags.output_file);
     if (!file) return Fail(file.error());
     written = Write(flags, *options, file->fd());
+    if (written) written = file->Keep();
   }
   if (!written) return Fail(written.error());
   return ExitCode::kDone;

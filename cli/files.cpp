@@ -32,15 +32,34 @@ Result<ExitCode> Print(std::string_view text) {
 }
 
 Result<OutputFile> OutputFile::Create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  struct stat there = {};
+  const bool place = ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
+  if (place) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return CannotWrite(path);
+    return OutputFile(fd, path, "");
+  }
+  std::string draft = path + ".XXXXXX";
+  const int fd = ::mkostemp(draft.data(), O_CLOEXEC);  // 0600
   if (fd < 0) return CannotWrite(path);
-  return OutputFile(fd);
+  return OutputFile(fd, path, std::move(draft));
 }
 
-OutputFile::OutputFile(OutputFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+Status OutputFile::Keep() {
+  if (draft_.empty()) return {};
+  if (::rename(draft_.c_str(), path_.c_str()) != 0) return CannotWrite(path_);
+  draft_.clear();
+  return {};
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      path_(std::move(other.path_)),
+      draft_(std::exchange(other.draft_, "")) {}
 
 OutputFile::~OutputFile() {
   if (fd_ >= 0) ::close(fd_);
+  if (!draft_.empty()) ::unlink(draft_.c_str());
 }
 
 Status WriteWholeFile(const std::string& path, std::string_view text, bool overwrite) {
@@ -50,23 +69,12 @@ Status WriteWholeFile(const std::string& path, std::string_view text, bool overw
   }
   const auto parent = std::filesystem::path(path).parent_path();
   if (auto made = MakeDirectories(parent.string()); !made) return made;
-  const std::string draft = path + ".new";
-  {
-    auto file = OutputFile::Create(draft);
-    if (!file) return Fail(file.error());
-    Output output(file->fd());
-    output.Append(text);
-    if (auto written = output.Finish(); !written) {
-      ::unlink(draft.c_str());
-      return written;
-    }
-  }
-  if (::rename(draft.c_str(), path.c_str()) != 0) {
-    auto failed = CannotWrite(path);
-    ::unlink(draft.c_str());
-    return failed;
-  }
-  return {};
+  auto file = OutputFile::Create(path);
+  if (!file) return Fail(file.error());
+  Output output(file->fd());
+  output.Append(text);
+  if (auto written = output.Finish(); !written) return written;
+  return file->Keep();
 }
 
 Status MakeDirectories(const std::string& path) {

@@ -14,11 +14,13 @@ namespace spa {
 // To standard output; the ending of a command that has nothing more to do.
 Result<ExitCode> Print(std::string_view text);
 
-// A file, made or emptied, 0600. Owns its descriptor.
+// A file, 0600, written whole or not at all: what is written goes into a draft beside it, which
+// Keep puts in its place. A place that is no file (a pipe, a terminal) is written to at once.
 class OutputFile {
  public:
   // kUsage where the path is no good.
   static Result<OutputFile> Create(const std::string& path);
+  Status Keep();
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
@@ -26,8 +28,10 @@ class OutputFile {
   int fd() const { return fd_; }
 
  private:
-  explicit OutputFile(int fd) : fd_(fd) {}
+  OutputFile(int fd, std::string path, std::string draft)
+      : fd_(fd), path_(std::move(path)), draft_(std::move(draft)) {}
   int fd_;
+  std::string path_, draft_;  // draft_ is empty where there is none, or it was kept
 };
 
 // Puts a whole file in place, 0600, directories made as needed (0700). Readers see the old file or

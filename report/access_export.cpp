@@ -64,7 +64,8 @@ Status ExportAccess(const ExportOptions& options, const OpenAccess& open, int fd
   if (!opened) return Fail(opened.error());
   Exporter& exporter = **opened;
   const RowFormat& format = exporter.format();
-  const bool csv = options.format == ExportOptions::Format::kCsv;
+  const bool json = options.format == ExportOptions::Format::kJson ||
+                    options.format == ExportOptions::Format::kJsonl;
   const ReachesOf reaches = open(exporter.db(), exporter.run());
   std::string object_cells, paths;
   exporter.walk().Run(/*owners_only=*/true, [&](const WalkedObject& object) {
@@ -85,12 +86,12 @@ Status ExportAccess(const ExportOptions& options, const OpenAccess& open, int fd
       format.Bool(out, 8, reach.needs_link);
       format.TextOrNull(out, 9, OrNull(reach.blocked_by));
       paths.clear();
-      if (csv) {
-        AppendTextPaths(paths, reach);
-        format.Text(out, 10, paths);
-      } else {
+      if (json) {
         AppendJsonPaths(paths, reach);
         format.List(out, 10, paths);
+      } else {
+        AppendTextPaths(paths, reach);
+        format.Text(out, 10, paths);
       }
       format.Text(out, 11, Name(reach.bound));
       format.Bool(out, 12, reach.more_paths);

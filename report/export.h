@@ -3,6 +3,8 @@
 // Order and bytes depend on content alone: sites by URL, then their libraries and lists, then items
 // by Graph id, then grants by id. Two databases with the same content give the same bytes.
 //
+// XLSX has the rows of CSV on a sheet, and what is said of them on another, "summary".
+//
 // Reads the database read-only, from one snapshot, also while a run writes. Memory is flat.
 // Errors: kUsage for a file that is no audit database and for an unknown run, kStorage for a database
 // or an output that failed. A reader that went away (EPIPE) is no error: the export stops. The caller
@@ -12,18 +14,21 @@
 #include <string>
 
 #include "core/result.h"
+#include "report/workbook_file.h"
 
 namespace spa {
 
 struct ExportOptions {
   ExportOptions() = default;
-  enum class Format { kJsonl, kJson, kCsv };
+  enum class Format { kJsonl, kJson, kCsv, kXlsx };
 
   std::string db_path;
   std::string run_id;  // Empty: the latest that is complete or partial.
   Format format = Format::kJsonl;
-  bool excel = false;  // CSV with a byte order mark.
-  bool all = false;    // Permissions of every object, not only of those that own a scope.
+  bool excel = false;          // CSV with a byte order mark.
+  std::string sheet = "rows";  // XLSX: what its sheet is called
+  SheetLimits limits;
+  bool all = false;  // Permissions of every object, not only of those that own a scope.
 };
 
 // One line per (object, grant). Entries that give no access (role none) are left out.

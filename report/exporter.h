@@ -15,6 +15,7 @@
 #include "report/object_walk.h"
 #include "report/output.h"
 #include "report/row_format.h"
+#include "report/workbook.h"
 
 namespace spa {
 
@@ -30,12 +31,24 @@ class Exporter {
     auto db = sqlite::Database::Open(options.db_path, sqlite::Database::Mode::kReadOnly);
     if (!db) return Fail(db.error());
     (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384; BEGIN");
-    return std::make_unique<Exporter>(*std::move(db), run->number,
-                                      RowFormat(options, std::move(columns)), fd);
+    auto exporter =
+        std::make_unique<Exporter>(*std::move(db), run->number, RowFormat(options, columns), fd);
+    if (options.format == ExportOptions::Format::kXlsx) {
+      exporter->book_ = std::make_unique<WorkbookFile>(run->started_at, options.limits);
+      exporter->book_->AddSheet(options.sheet,
+                                std::vector<std::string>(columns.begin(), columns.end()));
+      exporter->run_info_ = *run;
+    }
+    return exporter;
   }
 
   Exporter(std::unique_ptr<sqlite::Database> db, RunNo run, RowFormat format, int fd)
-      : db_(std::move(db)), run_(run), format_(std::move(format)), output_(fd), walk_(*db_, run) {
+      : db_(std::move(db)),
+        run_(run),
+        format_(std::move(format)),
+        fd_(fd),
+        output_(fd),
+        walk_(*db_, run) {
     output_.Append(format_.Head());
   }
 
@@ -43,7 +56,7 @@ class Exporter {
   RunNo run() const { return run_; }
   const RowFormat& format() const { return format_; }
   ObjectWalk& walk() { return walk_; }
-  bool stopped() const { return output_.closed(); }
+  bool stopped() const { return book_ ? !book_->ok() : output_.closed(); }
 
   // The buffer for the next row; EndRow ends it.
   std::string& BeginRow() {
@@ -52,20 +65,49 @@ class Exporter {
     return output_.buffer();
   }
   void EndRow() {
+    if (book_) return EndSheetRow();
     format_.EndRow(output_.buffer());
     output_.MayFlush();
   }
 
   Status Finish() {
     if (auto read = db_->Check("exporting from the audit database"); !read) return read;
+    if (book_) return FinishBook();
     output_.Append(format_.Tail());
     return output_.Finish();
   }
 
  private:
+  void EndSheetRow() {
+    using Kind = RowFormat::CellKind;
+    RowFormat::EachCell(output_.buffer(), [&](Kind kind, std::string_view text) {
+      switch (kind) {
+        case Kind::kText:
+          return book_->Text(0, text);
+        case Kind::kNumber:
+          return book_->Number(0, std::strtod(std::string(text).c_str(), nullptr));
+        case Kind::kBool:
+          return book_->Bool(0, text == "true");
+        case Kind::kNone:
+          return book_->Blank(0);
+      }
+    });
+    output_.buffer().clear();
+    book_->EndRow(0);
+  }
+  Status FinishBook() {
+    const std::size_t sheet = book_->AddSheet("summary", {"name", "message"});
+    WriteRunFacts(*book_, sheet, run_info_);
+    WriteSheetFacts(*book_, sheet);
+    return book_->Write(fd_);
+  }
+
   std::unique_ptr<sqlite::Database> db_;
   RunNo run_;
+  RunInfo run_info_;                    // XLSX
+  std::unique_ptr<WorkbookFile> book_;  // XLSX
   RowFormat format_;
+  int fd_;
   Output output_;
   ObjectWalk walk_;
   bool first_ = true;

@@ -67,6 +67,14 @@ constexpr std::array<bool, 128> kJsonSpecial = [] {
   return special;
 }();
 
+constexpr std::array<bool, 128> kHtmlSpecial = [] {
+  std::array<bool, 128> special{};
+  for (std::size_t i = 0; i < 0x20; ++i) special[i] = true;
+  for (const char c : {'"', '\'', '&', '<', '>', '\x7F'})
+    special[static_cast<std::size_t>(c)] = true;
+  return special;
+}();
+
 constexpr std::array<bool, 128> kCsvSpecial = [] {
   std::array<bool, 128> special{};
   special['"'] = true;
@@ -74,6 +82,12 @@ constexpr std::array<bool, 128> kCsvSpecial = [] {
 }();
 
 }  // namespace
+
+std::string ValidUtf8(std::string_view text) {
+  std::string valid;
+  AppendUtf8(valid, text, {}, [](unsigned char) {});
+  return valid;
+}
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
@@ -101,6 +115,16 @@ void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
 }
 
+void AppendHtml(std::string& out, std::string_view text) {
+  AppendUtf8(out, text, kHtmlSpecial, [&](unsigned char byte) {
+    if (byte < 0x20 || byte == 0x7F) {
+      out += byte == '\n' ? ' ' : '?';  // No character of HTML.
+    } else {
+      out += fmt::format("&#{};", byte);
+    }
+  });
+}
+
 void AppendCsvCell(std::string& out, std::string_view text) {
   const bool formula =
       !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
@@ -117,7 +141,7 @@ RowFormat::RowFormat(const ExportOptions& options, std::vector<std::string_view>
     std::string lead;
     if (format_ == ExportOptions::Format::kCsv) {
       if (i > 0) lead = ",";
-    } else {
+    } else if (!is_xlsx()) {
       lead = fmt::format("{}\"{}\":", i == 0 ? "{" : ",", columns_[i]);
     }
     leads_.push_back(std::move(lead));
@@ -125,7 +149,7 @@ RowFormat::RowFormat(const ExportOptions& options, std::vector<std::string_view>
 }
 
 std::string RowFormat::Head() const {
-  if (format_ == ExportOptions::Format::kJsonl) return {};
+  if (format_ == ExportOptions::Format::kJsonl || is_xlsx()) return {};
   if (format_ == ExportOptions::Format::kJson) return "[\n";
   return fmt::format("{}{}\r\n", excel_ ? "\xEF\xBB\xBF" : "", fmt::join(columns_, ","));
 }
@@ -145,7 +169,25 @@ void RowFormat::Raw(std::string& out, std::size_t column, std::string_view text)
   out += text;
 }
 
+void RowFormat::Pack(std::string& out, CellKind kind, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  out += static_cast<char>(kind);
+  out.append(reinterpret_cast<const char*>(&size), sizeof size);
+  out += text;
+}
+
+void RowFormat::EachCell(std::string_view row,
+                         const std::function<void(CellKind, std::string_view)>& use) {
+  while (!row.empty()) {
+    std::uint32_t size = 0;
+    row.substr(1).copy(reinterpret_cast<char*>(&size), sizeof size);
+    use(static_cast<CellKind>(row.front()), row.substr(1 + sizeof size, size));
+    row.remove_prefix(1 + sizeof size + size);
+  }
+}
+
 void RowFormat::Text(std::string& out, std::size_t column, std::string_view text) const {
+  if (is_xlsx()) return Pack(out, CellKind::kText, text);
   Lead(out, column);
   if (format_ == ExportOptions::Format::kCsv) {
     AppendCsvCell(out, text);
@@ -158,13 +200,17 @@ void RowFormat::TextOrNull(std::string& out, std::size_t column,
                            std::optional<std::string_view> text) const {
   if (text) {
     Text(out, column, *text);
+  } else if (is_xlsx()) {
+    Pack(out, CellKind::kNone, "");
   } else {
     Raw(out, column, format_ == ExportOptions::Format::kCsv ? "" : "null");
   }
 }
 
 void RowFormat::Bool(std::string& out, std::size_t column, std::optional<bool> value) const {
-  if (value) {
+  if (value && is_xlsx()) {
+    Pack(out, CellKind::kBool, *value ? "true" : "");
+  } else if (value) {
     Raw(out, column, *value ? "true" : "false");
   } else {
     TextOrNull(out, column, std::nullopt);
@@ -172,7 +218,9 @@ void RowFormat::Bool(std::string& out, std::size_t column, std::optional<bool> v
 }
 
 void RowFormat::Int(std::string& out, std::size_t column, std::optional<std::int64_t> value) const {
-  if (value) {
+  if (value && is_xlsx()) {
+    Pack(out, CellKind::kNumber, fmt::format_int(*value).c_str());
+  } else if (value) {
     Raw(out, column, fmt::format_int(*value).c_str());
   } else {
     TextOrNull(out, column, std::nullopt);
@@ -180,7 +228,7 @@ void RowFormat::Int(std::string& out, std::size_t column, std::optional<std::int
 }
 
 void RowFormat::List(std::string& out, std::size_t column, std::string_view json) const {
-  if (format_ != ExportOptions::Format::kCsv) {
+  if (format_ != ExportOptions::Format::kCsv && !is_xlsx()) {
     Raw(out, column, json);
     return;
   }
@@ -197,7 +245,7 @@ void RowFormat::List(std::string& out, std::size_t column, std::string_view json
 }
 
 void RowFormat::Json(std::string& out, std::size_t column, std::string_view json) const {
-  if (format_ == ExportOptions::Format::kCsv) {
+  if (format_ == ExportOptions::Format::kCsv || is_xlsx()) {
     Text(out, column, json);
   } else {
     Raw(out, column, json);
@@ -214,6 +262,9 @@ void RowFormat::EndRow(std::string& out) const {
       break;
     case ExportOptions::Format::kCsv:
       out += "\r\n";
+      break;
+    case ExportOptions::Format::kXlsx:
+      break;
   }
 }
 
