@@ -59,20 +59,6 @@ std::string CallName(const Principal& principal) {
   return std::string(!name.empty() ? name : !principal.id.empty() ? principal.id : principal.key);
 }
 
-std::string WayText(std::span<const Hop> path) {
-  std::string text;
-  for (std::size_t i = 1; i < path.size(); ++i) {
-    const Hop& hop = path[i];
-    const bool person = hop.kind == "user" || hop.kind == "guest";
-    if (person && i + 1 == path.size()) continue;
-    if (!text.empty()) text += " > ";
-    text += hop.kind;
-    const std::string_view name = hop.name.empty() ? hop.id : hop.name;
-    if (!name.empty() && name != hop.kind) text += fmt::format(" {}", name);
-  }
-  return text.empty() ? "direct" : text;
-}
-
 std::string WaysText(const Reach& reach) {
   std::string text = WayText(reach.Path(0));
   if (reach.paths() > 1) {

@@ -25,8 +25,7 @@ void PutReach(Json& json, const Reach& reach);
 
 // "Pam Ito <pam@fabrikam.com>", a group's name or id, an audience.
 std::string CallName(const Principal& principal);
-// "group Falcon > group Inner", without the object and the person themselves.
-std::string WayText(std::span<const Hop> path);
+// The first path, and how many more there are.
 std::string WaysText(const Reach& reach);
 
 Result<ExitCode> PrintJson(const Json& json);

@@ -34,7 +34,8 @@ class Grammar {
         "  sharepoint-audit export permissions          who has which permission, as JSON lines\n"
         "  sharepoint-audit findings                    what should be looked at\n"
         "  sharepoint-audit report                      all of it as a page to read and pass on\n"
-        "  sharepoint-audit who URL                     who can reach an object, and how\n\n"
+        "  sharepoint-audit who URL                     who can reach an object, and how\n"
+        "  sharepoint-audit diff                        what changed since the run before\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
         "authentication,\n"
         "5 unreachable or throttled, 6 coverage too low, 75 another run holds the lock, 130 "
@@ -49,6 +50,7 @@ class Grammar {
     Export();
     Report();
     Access();
+    Diff();
     Cache();
     Serve();
     ConfigCommands();
@@ -321,14 +323,15 @@ class Grammar {
         "  sharepoint-audit export permissions --all | jq 'select(.link_scope == \"anonymous\")'\n"
         "  sharepoint-audit export access | jq 'select(.audience == \"anyone\")'\n"
         "  sharepoint-audit export findings --format sarif --output findings.sarif\n"
+        "  sharepoint-audit export workbook --format xlsx --output audit.xlsx\n"
         "  sharepoint-audit export coverage");
     Choice(command->add_option("what", flags_.what, "What to write")->required(),
-           {"permissions", "access", "objects", "groups", "findings", "coverage"});
+           {"permissions", "access", "objects", "groups", "findings", "coverage", "workbook"});
     command->add_option("--run", flags_.run, "Run id; default: the last finished run");
     command->add_flag("--all", flags_.all, "Every object, the inheriting included");
     Choice(command->add_option("--format", flags_.format, "File format; the last two: of findings")
                ->capture_default_str(),
-           {"jsonl", "csv", "json", "sarif", "ocsf"});
+           {"jsonl", "csv", "json", "xlsx", "sarif", "ocsf"});
     Choice(command->add_option("--csv-dialect", flags_.csv_dialect, "excel: with byte order mark")
                ->capture_default_str(),
            {"rfc4180", "excel"});
@@ -409,6 +412,43 @@ class Grammar {
       DatabaseKeys(command);
       Common(command);
     }
+  }
+
+  void Diff() {
+    CLI::App* diff = Command("diff", "What changed between two runs");
+    diff->footer(
+        "A RUN is a run's id, last, or a date: the last run that began by then (a day counts to "
+        "its "
+        "end).\n"
+        "Examples:\n"
+        "  sharepoint-audit diff                        between the last two finished runs\n"
+        "  sharepoint-audit diff --as-of 2026-10-31     since then\n"
+        "  sharepoint-audit diff 2026-10-01 2026-10-31 --output-format html --output october.html\n"
+        "  sharepoint-audit diff --fail-on gained       exit code 3 where somebody reaches more");
+    auto* from = diff->add_option("FROM", flags_.from_run, "The earlier run; default: see above")
+                     ->type_name("RUN");
+    diff->add_option("TO", flags_.to_run, "The later run; default: the last finished one")
+        ->type_name("RUN");
+    diff->add_option("--as-of", flags_.as_of, "What changed since this date")
+        ->type_name("DATE")
+        ->excludes(from);
+    Choice(
+        diff->add_option("--output-format", flags_.output_format, "table on a terminal, else json"),
+        {"table", "json", "csv", "html"});
+    Path(diff->add_option("-o,--output", flags_.output_file,
+                          "File to write; default: standard output"));
+    Choice(
+        diff->add_option("--fail-on", flags_.fail_on,
+                         "Exit 3 where there is a new finding of this severity or graver; gained: "
+                         "where somebody reaches more; change: at any change"),
+        {"none", "info", "low", "medium", "high", "critical", "gained", "change"});
+    diff->add_option("--limit", flags_.limit,
+                     "How many lines each part of the table has at most; 0: all")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1'000'000'000))
+        ->capture_default_str();
+    DatabaseKeys(diff);
+    Common(diff);
   }
 
   void Cache() {

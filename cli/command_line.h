@@ -51,6 +51,9 @@ struct Flags {
   bool look = false, score = false;
   std::string from_run;
 
+  // diff; from_run, too
+  std::string to_run, as_of;
+
   // export, runs
   std::string keep;
   bool compact = false;

@@ -40,6 +40,7 @@ Result<ExitCode> CommandWhat(const Invocation& invocation);
 Result<ExitCode> CommandWhy(const Invocation& invocation);
 Result<ExitCode> CommandCut(const Invocation& invocation);
 Result<ExitCode> CommandWhatIf(const Invocation& invocation);
+Result<ExitCode> CommandDiff(const Invocation& invocation);
 Result<ExitCode> CommandCache(const Invocation& invocation);  // Every `cache …`: cli/cache/verbs.h
 Result<ExitCode> CommandServe(const Invocation& invocation);
 Result<ExitCode> CommandConfigInit(const Invocation& invocation);

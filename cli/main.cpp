@@ -41,6 +41,7 @@ const std::map<std::string, Command> kCommands = {
     {"why", CommandWhy},
     {"cut", CommandCut},
     {"whatif", CommandWhatIf},
+    {"diff", CommandDiff},
     {"serve", CommandServe},
     {"config init", CommandConfigInit},
     {"config show", CommandConfigShow},

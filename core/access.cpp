@@ -32,4 +32,18 @@ std::string_view Name(Bound bound) {
   return "open";
 }
 
+std::string WayText(std::span<const Hop> path) {
+  std::string text;
+  for (std::size_t i = 1; i < path.size(); ++i) {
+    const Hop& hop = path[i];
+    const bool person = hop.kind == "user" || hop.kind == "guest";
+    if (person && i + 1 == path.size()) continue;
+    if (!text.empty()) text += " > ";
+    text += hop.kind;
+    const std::string_view name = hop.name.empty() ? hop.id : hop.name;
+    if (!name.empty() && name != hop.kind) text.append(" ").append(name);
+  }
+  return text.empty() ? "direct" : text;
+}
+
 }  // namespace spa

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -65,5 +66,8 @@ struct Reach {
     return std::span(hops).subspan(begin, ends[i] - begin);
   }
 };
+
+// "group Falcon > group Inner": a path without the object and the person themselves.
+std::string WayText(std::span<const Hop> path);
 
 }  // namespace spa

@@ -17,9 +17,10 @@ constexpr int kDeepest = 100;  // webs below webs
 #define SPA_GRANT_COLUMNS                                                                      \
   "SELECT g.grant_id, g.principal_type, g.principal_id, g.principal_name, g.principal_login, " \
   "g.principal_email, g.role, g.levels, g.link_scope, g.link_type, g.link_expires_at, "        \
-  "g.link_people, g.link_invited, coalesce(g.link_groups, '[]') "
+  "g.link_people, g.link_invited, coalesce(g.link_groups, '[]'), " \
+  "g.link_has_password "
 
-constexpr int kGrantColumns = 14;
+constexpr int kGrantColumns = 15;
 
 // How addresses are compared: decoded, ASCII letters in lower case, without a query or a slash at
 // the end.
@@ -95,6 +96,7 @@ void AccessRows::Take(const sqlite::Statement& rows, GrantRow& row) {
         &row.link_groups}) {
     *field = rows.Text(at++);
   }
+  row.link_has_password = rows.IsNull(at) ? std::nullopt : std::optional(rows.Int(at) != 0);
 }
 
 void AccessRows::ReadGrants(sqlite::Statement& rows,

@@ -37,6 +37,7 @@ struct GrantRow {
   std::string_view grant_id, principal_type, principal_id, principal_name, principal_login,
       principal_email, role, levels, link_scope, link_type, link_expires_at;
   std::string_view link_people, link_invited, link_groups;  // JSON lists
+  std::optional<bool> link_has_password;
 };
 
 // What the directory said of somebody who is named.

@@ -521,6 +521,33 @@ Node Principals::ByAddress(std::string_view address) const {
   return node != kNoNode ? node : Lookup(by_mail_, lower);
 }
 
+Node Principals::SameAs(const Principal& other) const {
+  switch (other.kind) {
+    case Kind::kAudience:
+      return other.id == "anyone" ? kAnyoneNode
+             : other.id == "organization" ? kOrganizationNode
+                                          : kEveryoneNode;
+    case Kind::kPerson: {
+      Node node = other.id.empty() ? kNoNode : Lookup(by_id_, AsciiLower(other.id));
+      for (const std::string_view address : {other.login, other.mail}) {
+        if (node != kNoNode || address.empty()) continue;
+        node = ByAddress(address);
+        // Two ids are two people, whatever they are called.
+        if (node != kNoNode && !other.id.empty() && !nodes_[node].id.empty()) node = kNoNode;
+      }
+      return node;
+    }
+    case Kind::kApplication:
+      return Lookup(applications_, AsciiLower(other.id));
+    case Kind::kGroup:
+    case Kind::kGroupOwners:
+      return Lookup(groups_, AsciiLower(other.key));
+    case Kind::kSiteGroup:
+      return Lookup(groups_, other.key);
+  }
+  return kNoNode;
+}
+
 std::vector<Node> Principals::Find(std::string_view text) const {
   const std::string lower = AsciiLower(text);
   for (const Node node : {ById(lower), Lookup(groups_, text), Lookup(groups_, lower),

@@ -87,6 +87,9 @@ class Principals {
   Node ById(std::string_view id) const;
   Node ByAddress(std::string_view address) const;
 
+  // Who of these is the same as `other`, a principal of another run: kNoNode where nobody is.
+  Node SameAs(const Principal& other) const;
+
   // Whoever is called so: directory id, user principal name, mail address, login, group key, or
   // name. Several where it is ambiguous.
   std::vector<Node> Find(std::string_view text) const;

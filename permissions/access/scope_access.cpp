@@ -62,6 +62,27 @@ void EachStep(const Expansion& group, std::span<const Node> who, Use use) {
 
 Role Stronger(Role a, Role b) { return Strength(a) >= Strength(b) ? a : b; }
 
+std::string SignatureOf(const ScopeGrants& scope) {
+  std::string text;
+  const auto put = [&](auto number) {
+    text.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  for (const ScopeGrant& grant : scope.grants) {
+    put(grant.principal);
+    put(grant.audience);
+    put(static_cast<char>(grant.role));
+    put(static_cast<char>(grant.expired * 4 + grant.is_link * 2 + grant.site_wide));
+    text += grant.link_scope;
+    text += grant.is_link ? grant.name : "";  // Paths tell it.
+    text += '\n';
+    put(grant.people.size());
+    for (const Node person : grant.people) put(person);
+    put(grant.groups.size());
+    for (const Node group : grant.groups) put(group);
+  }
+  return text;
+}
+
 std::optional<ScopeGrants> ScopeAccess::GrantsOf(Oid owner) {
   auto face = rows_.FaceOf(owner);
   if (!face) return std::nullopt;

@@ -104,6 +104,9 @@ class ScopeAccess {
   Expansions expansions_;
 };
 
+// Two scopes of a run with the same text have the same grants, as far as access goes.
+std::string SignatureOf(const ScopeGrants& scope);
+
 // The role that is stronger: none, other, read, write, owner.
 Role Stronger(Role a, Role b);
 

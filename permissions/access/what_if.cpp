@@ -6,29 +6,6 @@
 #include "core/ascii.h"
 
 namespace spa {
-namespace {
-
-// Two scopes with the same text have the same grants, as far as access goes.
-std::string SignatureOf(const ScopeGrants& scope) {
-  std::string text;
-  const auto put = [&](auto number) {
-    text.append(reinterpret_cast<const char*>(&number), sizeof number);
-  };
-  for (const ScopeGrant& grant : scope.grants) {
-    put(grant.principal);
-    put(grant.audience);
-    put(static_cast<char>(grant.role));
-    put(static_cast<char>(grant.expired * 4 + grant.is_link * 2));
-    text += grant.link_scope;
-    put(grant.people.size());
-    for (const Node person : grant.people) put(person);
-    put(grant.groups.size());
-    for (const Node group : grant.groups) put(group);
-  }
-  return text;
-}
-
-}  // namespace
 
 std::string GuestDomainOf(const Principal& person) {
   if (!person.is_guest()) return {};
