@@ -68,6 +68,7 @@ struct Granted {
   Granted() = default;
   std::string kind, id, name;
   std::set<std::string> may;
+  bool untold = false;  // what it lets one do
 };
 
 struct LinkFace {
@@ -276,13 +277,34 @@ void AccessChanges::FindWays(int side, Half& half) {
   half.held = std::move(people);
 }
 
+// The run saw this way itself, and has it not from an earlier one.
+bool AccessChanges::Saw(int side, const Half& half, const ScopeAccess::Way& way) {
+  RunSide& here = *sides_[side];
+  if (half.grants.grants[way.grant].site_wide &&
+      !here.KnowsSiteScope(half.top, SourceOf(side, way))) {
+    return false;
+  }
+  if (way.group == kNoNode) return true;
+  const auto expansion = here.access().expansions().Of(way.group);
+  for (std::uint32_t at = way.chain; at != UINT32_MAX; at = expansion->chains[at].before) {
+    if (!here.KnowsMembers(expansion->chains[at].group)) return false;
+  }
+  return true;
+}
+
+// Of what holds for a whole collection: SharePoint tells the administrators, Graph the
+// applications.
+std::string_view AccessChanges::SourceOf(int side, const ScopeAccess::Way& way) {
+  const Principal& who = sides_[side]->principals().At(way.who);
+  return who.kind == Principal::Kind::kApplication ? "graph" : "rest";
+}
+
 bool AccessChanges::OtherWouldSee(int side, const Half& half, const Half& other,
                                   const ScopeAccess::Way& way) {
-  const ScopeGrant& grant = half.grants.grants[way.grant];
   RunSide& there = *sides_[1 - side];
-  if (grant.site_wide && other.top != 0) {
-    const bool app = sides_[side]->principals().At(way.who).kind == Principal::Kind::kApplication;
-    if (!there.KnowsSiteScope(other.top, app ? "graph" : "rest")) return false;
+  if (half.grants.grants[way.grant].site_wide && other.top != 0 &&
+      !there.KnowsSiteScope(other.top, SourceOf(side, way))) {
+    return false;
   }
   if (way.group == kNoNode) return true;
   const auto there_is = [&](Node group) { return node_of_[1 - side][WhoIs(side, group)]; };
@@ -318,7 +340,8 @@ const ScopeAccess::Way* AccessChanges::Proof(int side, const Half& half, const H
                               [](const auto& each, Node wanted) { return each.who < wanted; });
   for (; way != half.ways.end() && way->who == node; ++way) {
     const Role role = half.grants.grants[way->grant].role;
-    if (Stronger(stronger_than, role) != stronger_than && OtherWouldSee(side, half, other, *way)) {
+    if (Stronger(stronger_than, role) != stronger_than && Saw(side, half, *way) &&
+        OtherWouldSee(side, half, other, *way)) {
       return &*way;
     }
   }
@@ -348,6 +371,9 @@ std::vector<AccessChanges::Difference> AccessChanges::Differences(const Half& be
       }
     }
     if (role[0] == role[1]) return;
+    // "other" is what a run could not tell the rights of: no change by itself.
+    const bool untold = role[0] == Role::kOther || role[1] == Role::kOther;
+    if (untold && role[0] != Role::kNone && role[1] != Role::kNone) return;
     const int side = Stronger(role[0], role[1]) == role[1] ? 1 : 0;  // where there is more
     if (held[side] == nullptr) return;
     const ScopeAccess::Way* proof =
@@ -492,6 +518,7 @@ void AccessChanges::CompareGrants(const ScopeStep& step, const RunChange& face, 
       if (one.name.empty()) one.name = row.principal_name;
       if (one.kind.empty()) one.kind = row.principal_type;
       one.may.insert(GrantText(row));
+      one.untold = one.untold || row.role == Name(Role::kOther);
     };
     run.rows().EachGrant(owners[side], take);
     // What holds for the collection is told at its topmost site, where both runs know it.
@@ -568,7 +595,9 @@ void AccessChanges::CompareGrants(const ScopeStep& step, const RunChange& face, 
   };
   for (const auto& [key, was] : granted[0]) {
     const auto is = granted[1].find(key);
-    if (is != granted[1].end() && is->second.may == was.may) continue;
+    if (is != granted[1].end() && (is->second.may == was.may || is->second.untold || was.untold)) {
+      continue;
+    }
     const bool gone = is == granted[1].end();
     RunChange& change = tell(gone ? ChangeKind::kGrantRemoved : ChangeKind::kGrantChanged);
     name_grant(change, was, key);

@@ -74,6 +74,8 @@ class AccessChanges {
   // The way on `side` with at least this role, which the other run would have seen; none: nullptr.
   const ScopeAccess::Way* Proof(int side, const Half& half, const Half& other, Node node,
                                 Role stronger_than);
+  bool Saw(int side, const Half& half, const ScopeAccess::Way& way);
+  std::string_view SourceOf(int side, const ScopeAccess::Way& way);
   bool OtherWouldSee(int side, const Half& half, const Half& other, const ScopeAccess::Way& way);
   void CompareGrants(const ScopeStep& step, const RunChange& face, const Half& before,
                      const Half& after);

@@ -181,7 +181,7 @@ void ObjectChanges::TellStayed(Oid oid, const Item& item) {
     change.after = is ? is->url : "";
   }
   const Oid owned = before_.OwnerOf(item.before.scope), owns = after_.OwnerOf(item.after.scope);
-  if (owned == owns) return;
+  if (owned == owns || !KnowsOwner(oid, item.after)) return;
   if (owned == oid || owns == oid) {
     const bool begun = owns == oid;
     RunChange& change =
@@ -193,6 +193,21 @@ void ObjectChanges::TellStayed(Oid oid, const Item& item) {
     return;  // It goes with what it stands in.
   }
   steps_.emplace_back(oid, owned, owns);
+}
+
+// Whether both runs could tell whose permissions apply: of a library only SharePoint REST says that
+// it inherits, which also reads its site.
+bool ObjectChanges::KnowsOwner(Oid oid, const Place& place) {
+  RunSide* sides[] = {&before_, &after_};
+  bool known = true;
+  const bool roles[] = {place.type != ObjectType::kLibrary || before_.KnowsRolesAt(place.parent),
+                        place.type != ObjectType::kLibrary || after_.KnowsRolesAt(place.parent)};
+  for (int i = 0; i < 2; ++i) {
+    if (sides[i]->GapOf(oid) == nullptr && (roles[i] || roles[0] == roles[1])) continue;
+    not_known_.AddObject(oid, i, "whether it inherits was not read in this run");
+    known = false;
+  }
+  return known;
 }
 
 // A library's address begins with its site's.

@@ -52,6 +52,7 @@ class ObjectChanges {
   Oid TopmostOf(Oid oid, bool is);
   void TellCame(Oid oid, Item& item);
   void TellStayed(Oid oid, const Item& item);
+  bool KnowsOwner(Oid oid, const Place& place);
   bool AddressFollows(Oid oid, const Item& item);
   std::pair<Oid, Oid> OwnersOf(Oid oid);
   RunChange& Tell(ChangeKind kind, Oid oid, RunSide& side);

@@ -45,7 +45,7 @@ class Findings {
         continue;
       }
       const bool changed = !rows.IsNull(5);
-      if (!changed && !rows.IsNull(4) && !OtherKnows(side, rows.Int(4))) continue;
+      if (!changed && !rows.IsNull(4) && !Comparable(rows.Int(4))) continue;
       RunChange& change = changes_.emplace_back();
       change.kind = changed     ? ChangeKind::kFindingChanged
                     : side == 1 ? ChangeKind::kFindingNew
@@ -61,15 +61,28 @@ class Findings {
     }
   }
 
-  // The other run read what applies to the object, or the object was not there.
-  bool OtherKnows(int side, Oid oid) {
-    RunSide& other = *sides_[1 - side];
-    const auto place = other.PlaceOf(oid);
-    if (!place) return true;
-    const Oid owner = other.OwnerOf(place->scope);
-    if (other.KnowsScope(owner)) return true;
-    not_known_.AddObject(owner, 1 - side, "its permissions were not read in this run");
-    return false;
+  // Both runs read what applies to the object, and what stands around it; or one of them knows that
+  // it was not there.
+  bool Comparable(Oid oid) {
+    bool known[2] = {true, true}, roles[2];
+    Oid site = oid;
+    for (int i = 0; i < 2; ++i) {
+      const auto place = sides_[i]->PlaceOf(oid);
+      if (!place) return true;
+      const Oid owner = sides_[i]->OwnerOf(place->scope);
+      known[i] = sides_[i]->KnowsScope(owner);
+      if (!known[i]) not_known_.AddObject(owner, i, "its permissions were not read in this run");
+      if (place->type == ObjectType::kSite) continue;
+      const bool container =
+          place->type == ObjectType::kLibrary || place->type == ObjectType::kList;
+      const auto above = sides_[i]->PlaceOf(place->container);
+      site = container ? place->parent : above ? above->parent : oid;
+    }
+    for (int i = 0; i < 2; ++i) roles[i] = sides_[i]->KnowsRolesAt(site);
+    if (roles[0] != roles[1]) {
+      not_known_.AddObject(site, roles[0] ? 1 : 0, "its permissions were not read in this run");
+    }
+    return known[0] && known[1] && roles[0] == roles[1];
   }
 
   sqlite::Database& db_;

@@ -77,21 +77,35 @@ bool RunSide::KnowsContentsOf(Oid site, ObjectType type) {
           .Bind(run(), site, static_cast<int>(list ? ObjectType::kList : ObjectType::kLibrary)));
 }
 
+// What was read again later, and was the same, may have been missed in between: then there is a
+// gap.
 bool RunSide::KnowsScope(Oid owner) {
   auto& row = db_.Get(
-      "SELECT x.read_run >= ?1, o.container FROM scope x JOIN object o ON o.oid = x.oid "
+      "SELECT x.read_run, o.container FROM scope x JOIN object o ON o.oid = x.oid "
       "AND " SPA_STOOD("o") " WHERE x.oid = ?2 AND " SPA_STOOD("x"));
   const bool found = row.Bind(run(), owner).Step();
-  const bool read = found && row.Int(0) != 0;
+  const RunNo read = found ? row.Int(0) : 0;
   const Oid container = found ? row.Int(1) : 0;
   row.Reset();
-  return read || (found && KnowsItemsOf(container) && GapOf(owner) == nullptr);
+  if (!found || read == run()) return found;
+  return GapOf(owner) == nullptr && (read > run() || KnowsItemsOf(container));
+}
+
+bool RunSide::KnowsRolesAt(Oid site) {
+  const auto place = PlaceOf(site);
+  return place && KnowsScope(OwnerOf(place->scope));
 }
 
 bool RunSide::KnowsSiteScope(Oid top_site, std::string_view source) {
-  return Holds(db_.Get("SELECT x.read_run >= ?1 FROM site_scope x WHERE x.oid = ?2 AND "
-                       "x.source = ?3 AND " SPA_STOOD("x"))
-                   .Bind(run(), top_site, source));
+  auto& row = db_.Get(
+      "SELECT x.read_run FROM site_scope x WHERE x.oid = ?2 AND x.source = ?3 "
+      "AND " SPA_STOOD("x"));
+  const RunNo read = row.Bind(run(), top_site, source).Step() ? row.Int(0) : 0;
+  row.Reset();
+  if (read <= run()) return read == run();
+  const auto site = rows_.FaceOf(top_site);
+  return GapOf(top_site) == nullptr &&
+         (!site || !other_gaps_.contains("administrators of " + site->url));
 }
 
 const RunGap* RunSide::GapOf(Oid oid) const {

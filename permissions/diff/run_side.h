@@ -53,6 +53,9 @@ class RunSide {
   bool KnowsContentsOf(Oid site, ObjectType type);
   // The scope's grants are known as they were then.
   bool KnowsScope(Oid owner);
+  // The roles at the site were read, as they are with SharePoint REST alone. Where one run did and
+  // the other did not, they saw what stands in the site with other eyes.
+  bool KnowsRolesAt(Oid site);
   // The grants of this source ("rest", "graph") for a whole site collection are.
   bool KnowsSiteScope(Oid top_site, std::string_view source);
   // The members of the group are.
