@@ -1,13 +1,12 @@
 #include "cache/cache_key.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
+
+#include "core/digest.h"
 
 namespace spa {
 namespace {
@@ -44,16 +43,9 @@ class Making {
   std::chrono::steady_clock::time_point began_;
 };
 
-EVP_MD_CTX* Context(void* context) { return static_cast<EVP_MD_CTX*>(context); }
-
-const EVP_MD* Sha256() {
-  static const EVP_MD* const digest = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // Kept for good.
-  return digest;
-}
-
 std::string Sha256Hex(std::string_view text) {
   MyTally().hashed.fetch_add(1, std::memory_order_relaxed);
-  KeyDigest digest;
+  Sha256 digest;
   digest.Add(text);
   return digest.Hex();
 }
@@ -116,30 +108,6 @@ bool IsEscapedId(std::string_view id) {
 }
 
 }  // namespace
-
-KeyDigest::KeyDigest() : context_(EVP_MD_CTX_new()) {
-  if (!context_ || EVP_DigestInit_ex(Context(context_), Sha256(), nullptr) != 1) {
-    throw std::runtime_error("OpenSSL offers no SHA-256");
-  }
-}
-
-KeyDigest::~KeyDigest() { EVP_MD_CTX_free(Context(context_)); }
-
-void KeyDigest::Add(std::string_view piece) {
-  EVP_DigestUpdate(Context(context_), piece.data(), piece.size());
-}
-
-std::string KeyDigest::Hex() {
-  std::array<unsigned char, 32> digest{};
-  EVP_DigestFinal_ex(Context(context_), digest.data(), nullptr);
-  std::string hex;
-  hex.reserve(2 * digest.size());
-  for (const unsigned char byte : digest) {
-    hex += "0123456789abcdef"[byte >> 4];
-    hex += "0123456789abcdef"[byte & 15];
-  }
-  return hex;
-}
 
 CacheKey::CacheKey(CacheKind kind, std::string_view id) : kind_(kind) {
   const Making making;

@@ -66,17 +66,4 @@ struct CacheKeyHash {
   std::size_t operator()(const CacheKey& key) const noexcept { return key.fingerprint().low; }
 };
 
-// SHA-256 in lower-case hex, taken piece by piece: the id of what is too long to keep in memory.
-class KeyDigest {
- public:
-  KeyDigest();
-  ~KeyDigest();
-  KeyDigest(const KeyDigest&) = delete;
-  void Add(std::string_view piece);
-  std::string Hex();  // Ends it.
-
- private:
-  void* context_;
-};
-
 }  // namespace spa

@@ -14,6 +14,7 @@
 
 #include "cache/cache_key.h"
 #include "cache/envelope.h"
+#include "core/digest.h"
 #include "core/encoding.h"
 
 namespace spa {
@@ -182,7 +183,7 @@ class BackupWriter {
 
   std::string path_, part_;
   File file_;
-  KeyDigest content_, whole_;
+  Sha256 content_, whole_;
   BackupResult result_;
   bool ok_ = false;
 };
@@ -199,7 +200,7 @@ class BackupReader {
     const long size = std::ftell(file_.get());
     if (size < static_cast<long>(kHeader.size() + 12 + kDigestBytes)) return false;
     std::rewind(file_.get());
-    KeyDigest digest;
+    Sha256 digest;
     std::string chunk;
     for (std::size_t left = static_cast<std::size_t>(size) - kDigestBytes; left > 0;) {
       if (!Read(chunk, std::min<std::size_t>(left, 65536))) return false;

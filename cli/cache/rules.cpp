@@ -12,6 +12,7 @@
 #include "cli/cache_options.h"
 #include "cli/files.h"
 #include "core/auth/token_claims.h"
+#include "core/digest.h"
 #include "core/graph/service_error.h"
 
 namespace spa {
@@ -75,7 +76,7 @@ const Answered* AnsweredNamed(std::string_view text) {
 // digest stands for it, and that is made piece by piece.
 CacheKey KeyOfInput(std::string_view kind) {
   constexpr std::size_t kLongestId = 1000;
-  KeyDigest digest;
+  Sha256 digest;
   std::string id;
   std::vector<char> piece(1 << 16);
   for (;;) {

@@ -8,6 +8,7 @@
 #include "cache/cache_key.h"
 #include "cache/disk_store.h"
 #include "cache/envelope.h"
+#include "core/digest.h"
 #include "core/encoding.h"
 #include "tests/cache/cache_testing.h"
 #include "tests/cache/store_contract.h"
@@ -168,7 +169,7 @@ TEST_CASE("A backup holds everything but what must stay in memory",
     CHECK(backup->entries == 1500);
     const std::string bytes = Read(path);
     CHECK(backup->bytes == bytes.size());
-    KeyDigest digest;
+    Sha256 digest;
     digest.Add(bytes);
     CHECK(backup->sha256 == digest.Hex());
     CHECK(bytes.find("secret") == std::string::npos);
