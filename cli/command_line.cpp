@@ -242,10 +242,17 @@ class Grammar {
     del->add_option("RUN", flags_.words, "Run ids")->required();
     del->add_flag("--force", flags_.force, "Also the last finished run, which exports show");
     CLI::App* prune = Command("prune", "Delete all but the last finished runs", runs);
-    prune->add_option("--keep", flags_.keep, "How many finished runs stay; 1 at least")
+    prune->footer(
+        "Examples:\n"
+        "  sharepoint-audit runs prune --keep 30\n"
+        "  sharepoint-audit runs prune --older-than 90d --keep 10    both must allow it");
+    prune
+        ->add_option("--keep", flags_.keep,
+                     "How many finished runs stay; 1 at least, also without it")
         ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000))
-        ->required();
+        ->check(CLI::Range(1, 1'000'000));
+    prune->add_option("--older-than", flags_.older_than, "Only runs that began longer ago")
+        ->type_name("DURATION");
     for (CLI::App* command : {del, prune}) {
       command->add_flag("--compact", flags_.compact,
                         "Give the room back to the disk; needs room for a second copy meanwhile");

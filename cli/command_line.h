@@ -56,6 +56,7 @@ struct Flags {
 
   // export, runs
   std::string keep;
+  std::string older_than;
   bool compact = false;
   std::string what;
   std::string run;

@@ -8,8 +8,10 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
+#include "core/sqlite.h"
 #include "core/store/audit_store.h"
 #include "permissions/findings/evaluation.h"
 #include "report/summary.h"
@@ -17,8 +19,12 @@
 namespace spa {
 namespace {
 
-Result<std::unique_ptr<AuditStore>> OpenStore(const Invocation& invocation,
-                                              AuditStore::Mode mode = AuditStore::Mode::kReadOnly) {
+struct OpenedStore {
+  std::string path;
+  std::unique_ptr<AuditStore> store;
+};
+Result<OpenedStore> OpenStore(const Invocation& invocation,
+                              AuditStore::Mode mode = AuditStore::Mode::kReadOnly) {
   const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
   if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
@@ -28,7 +34,9 @@ Result<std::unique_ptr<AuditStore>> OpenStore(const Invocation& invocation,
     return Fail(ErrorCode::kUsage, fmt::format("there is no file {}", path),
                 "Name the database of an audit with --db.");
   }
-  return AuditStore::Open(path, mode);
+  auto store = AuditStore::Open(path, mode);
+  if (!store) return Fail(store.error());
+  return OpenedStore{path, *std::move(store)};
 }
 
 bool AsTable(const Flags& flags) {
@@ -55,24 +63,47 @@ nlohmann::ordered_json Json(const RunInfo& run) {
   return json;
 }
 
-// Tells what was deleted.
-Result<ExitCode> Tell(const Invocation& invocation, AuditStore& store,
+// How large the database is, and how much of it is free: the next runs fill that first.
+struct Room {
+  std::int64_t bytes = 0, free = 0;
+};
+Result<Room> RoomOf(const std::string& path) {
+  auto db = sqlite::Database::Open(path, sqlite::Database::Mode::kReadOnly);
+  if (!db) return Fail(db.error());
+  const std::int64_t page = (*db)->Number("PRAGMA page_size");
+  Room room;
+  room.bytes = page * (*db)->Number("PRAGMA page_count");
+  room.free = page * (*db)->Number("PRAGMA freelist_count");
+  if (auto read = (*db)->Check("measuring " + path); !read) return Fail(read.error());
+  return room;
+}
+
+// Tells what was deleted, and what room that made.
+Result<ExitCode> Tell(const Invocation& invocation, OpenedStore& opened,
                       const Result<std::vector<RunInfo>>& deleted) {
   if (!deleted) return Fail(deleted.error());
   if (invocation.flags.compact) {
-    if (auto compacted = store.Compact(); !compacted) return Fail(compacted.error());
+    if (auto compacted = opened.store->Compact(); !compacted) return Fail(compacted.error());
   }
+  const auto room = RoomOf(opened.path);
+  if (!room) return Fail(room.error());
   if (AsTable(invocation.flags)) {
     std::string text;
     for (const RunInfo& run : *deleted) {
       text += fmt::format("deleted {} ({}, {})\n", run.id, run.mode, run.status);
     }
-    return Print(text.empty() ? "nothing to delete\n" : text);
+    if (text.empty()) text = "nothing to delete\n";
+    text += fmt::format("{} has {} bytes, {} of them free for the next runs{}\n", opened.path,
+                        FormatCount(room->bytes), FormatCount(room->free),
+                        invocation.flags.compact ? "" : "; --compact gives them back to the disk");
+    return Print(text);
   }
   nlohmann::ordered_json ids = nlohmann::ordered_json::array();
   for (const RunInfo& run : *deleted) ids.push_back(run.id);
   nlohmann::ordered_json json;
   json["deleted"] = std::move(ids);
+  json["database_bytes"] = room->bytes;
+  json["free_bytes"] = room->free;
   return Print(json.dump(2) + '\n');
 }
 
@@ -172,9 +203,9 @@ Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandRuns(const Invocation& invocation) {
-  auto store = OpenStore(invocation);
-  if (!store) return Fail(store.error());
-  const auto runs = (*store)->Runs();
+  const auto opened = OpenStore(invocation);
+  if (!opened) return Fail(opened.error());
+  const auto runs = opened->store->Runs();
   if (!runs) return Fail(runs.error());
   if (AsTable(invocation.flags)) return Print(Table(*runs));
   auto list = nlohmann::ordered_json::array();
@@ -183,9 +214,9 @@ Result<ExitCode> CommandRuns(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandRunsShow(const Invocation& invocation) {
-  auto store = OpenStore(invocation);
-  if (!store) return Fail(store.error());
-  const auto runs = (*store)->Runs();
+  const auto opened = OpenStore(invocation);
+  if (!opened) return Fail(opened.error());
+  const auto runs = opened->store->Runs();
   if (!runs) return Fail(runs.error());
   const std::string& wanted = invocation.flags.run;
   const RunInfo* found = nullptr;
@@ -203,16 +234,32 @@ Result<ExitCode> CommandRunsShow(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandRunsDelete(const Invocation& invocation) {
-  auto store = OpenStore(invocation, AuditStore::Mode::kReadWrite);
-  if (!store) return Fail(store.error());
-  return Tell(invocation, **store,
-              (*store)->DeleteRuns(invocation.flags.words, invocation.flags.force));
+  auto opened = OpenStore(invocation, AuditStore::Mode::kReadWrite);
+  if (!opened) return Fail(opened.error());
+  return Tell(invocation, *opened,
+              opened->store->DeleteRuns(invocation.flags.words, invocation.flags.force));
 }
 
 Result<ExitCode> CommandRunsPrune(const Invocation& invocation) {
-  auto store = OpenStore(invocation, AuditStore::Mode::kReadWrite);
-  if (!store) return Fail(store.error());
-  return Tell(invocation, **store, (*store)->PruneRuns(std::stoi(invocation.flags.keep)));
+  const Flags& flags = invocation.flags;
+  if (flags.keep.empty() && flags.older_than.empty()) {
+    return Fail(ErrorCode::kUsage, "runs prune needs to know which runs stay",
+                "Give --keep N, --older-than DURATION, or both.");
+  }
+  std::string begun_before;
+  if (!flags.older_than.empty()) {
+    const auto age = ParseDuration(flags.older_than);
+    if (!age) {
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("--older-than \"{}\" is no duration", flags.older_than),
+                  "give a whole number with s, m, h or d, like 90d");
+    }
+    begun_before = UtcText(std::chrono::system_clock::now() - *age);
+  }
+  auto opened = OpenStore(invocation, AuditStore::Mode::kReadWrite);
+  if (!opened) return Fail(opened.error());
+  const int keep = flags.keep.empty() ? 1 : std::stoi(flags.keep);
+  return Tell(invocation, *opened, opened->store->PruneRuns(keep, begun_before));
 }
 
 }  // namespace spa

@@ -213,8 +213,9 @@ class AuditStore {
   // for an unknown id, and for the last finished run, unless `force`.
   virtual Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids,
                                                   bool force) = 0;
-  // The same for all but the last `keep` finished runs and one that can be resumed.
-  virtual Result<std::vector<RunInfo>> PruneRuns(int keep) = 0;
+  // The same for all but the last `keep` finished runs, those begun at `begun_before` or later
+  // (UtcText; empty: none is too young), and one that can be resumed.
+  virtual Result<std::vector<RunInfo>> PruneRuns(int keep, const std::string& begun_before) = 0;
   // Gives room that became free back to the file system. Needs room for a second copy meanwhile.
   virtual Status Compact() = 0;
 

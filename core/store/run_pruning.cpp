@@ -141,13 +141,14 @@ Result<std::vector<RunInfo>> SqliteStore::DeleteRuns(const std::vector<std::stri
   });
 }
 
-Result<std::vector<RunInfo>> SqliteStore::PruneRuns(int keep) {
+Result<std::vector<RunInfo>> SqliteStore::PruneRuns(int keep, const std::string& begun_before) {
   return DeleteChosen([&](const std::vector<RunInfo>& runs) -> Result<std::vector<RunInfo>> {
     std::vector<RunInfo> doomed;
     int kept = 0;
     for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
       const bool resumable = run == runs.rbegin() && !IsFinished(*run);
-      if (resumable || (IsFinished(*run) && kept++ < keep)) continue;
+      const bool young = !begun_before.empty() && run->started_at >= begun_before;
+      if (resumable || (IsFinished(*run) && kept++ < keep) || young) continue;
       doomed.push_back(*run);
     }
     std::reverse(doomed.begin(), doomed.end());

@@ -42,7 +42,7 @@ class SqliteStore final : public AuditStore {
   Result<std::vector<RunInfo>> Runs() override;
   Result<RunInfo> FindRun(const std::string& id) override;
   Result<std::vector<RunInfo>> DeleteRuns(const std::vector<std::string>& ids, bool force) override;
-  Result<std::vector<RunInfo>> PruneRuns(int keep) override;
+  Result<std::vector<RunInfo>> PruneRuns(int keep, const std::string& begun_before) override;
   Status Compact() override;
   Result<TenantFigures> Figures(RunNo run) override;
   Status PutForecast(const std::string& tenant_id, const std::string& document) override;
