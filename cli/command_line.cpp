@@ -35,7 +35,9 @@ class Grammar {
         "  sharepoint-audit findings                    what should be looked at\n"
         "  sharepoint-audit report                      all of it as a page to read and pass on\n"
         "  sharepoint-audit who URL                     who can reach an object, and how\n"
-        "  sharepoint-audit diff                        what changed since the run before\n\n"
+        "  sharepoint-audit diff                        what changed since the run before\n"
+        "  sharepoint-audit backup FILE                 the database as one file, with a "
+        "checksum\n\n"
         "Exit codes: 0 done, 1 failure, 2 bad usage or configuration, 3 findings, 4 "
         "authentication,\n"
         "5 unreachable or throttled, 6 coverage too low, 75 another run holds the lock, 130 "
@@ -46,6 +48,7 @@ class Grammar {
     Plan();
     Doctor();
     Runs();
+    Backup();
     Findings();
     Export();
     Report();
@@ -270,6 +273,33 @@ class Grammar {
       Choice(command->add_option("--output-format", flags_.output_format,
                                  "Form of the list; table on a terminal, else json"),
              {"table", "json"});
+      DatabaseKeys(command);
+      Common(command);
+    }
+  }
+
+  void Backup() {
+    CLI::App* backup =
+        Command("backup", "Write the audit database to one file, also while an audit runs");
+    backup->footer(
+        "Examples:\n"
+        "  sharepoint-audit backup audit.backup --force       replaces the one of yesterday\n"
+        "  sharepoint-audit restore audit.backup --check      is it whole?");
+    Path(backup->add_option("FILE", flags_.file, "The backup to write"))->required();
+    backup->add_flag("--force", flags_.force, "Replace the file if it is there");
+    CLI::App* restore = Command("restore", "Put a backup in the place of the audit database");
+    restore->footer(
+        "Example:\n"
+        "  sharepoint-audit restore audit.backup --db audit.db\n\n"
+        "What the database held before is kept beside it, as DB.replaced-TIME, which is a backup,\n"
+        "too. While a run holds the database nothing is restored (exit code 75).");
+    Path(restore->add_option("FILE", flags_.file, "What `backup` wrote"))->required();
+    auto* check =
+        restore->add_flag("--check", flags_.check, "Prove the backup and restore nothing");
+    restore->add_flag("--force", flags_.force, "Keep no copy of what the database held before")
+        ->excludes(check);
+    for (CLI::App* command : {backup, restore}) {
+      command->add_flag("--json", flags_.json, "Print the answer as JSON");
       DatabaseKeys(command);
       Common(command);
     }

@@ -67,6 +67,10 @@ struct Flags {
   std::vector<std::string> sources;  // runs merge
   bool partial = false;
 
+  // backup, restore
+  std::string file;
+  bool check = false;
+
   // findings
   std::string severity = "info", rule, state = "all";
   std::string owner, reason, until;

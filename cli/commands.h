@@ -27,6 +27,8 @@ Result<ExitCode> CommandRunsShow(const Invocation& invocation);
 Result<ExitCode> CommandRunsDelete(const Invocation& invocation);
 Result<ExitCode> CommandRunsPrune(const Invocation& invocation);
 Result<ExitCode> CommandRunsMerge(const Invocation& invocation);
+Result<ExitCode> CommandBackup(const Invocation& invocation);
+Result<ExitCode> CommandRestore(const Invocation& invocation);
 Result<ExitCode> CommandExport(const Invocation& invocation);
 Result<ExitCode> CommandReport(const Invocation& invocation);
 Result<ExitCode> CommandFindings(const Invocation& invocation);

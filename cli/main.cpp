@@ -28,6 +28,8 @@ const std::map<std::string, Command> kCommands = {
     {"runs delete", CommandRunsDelete},
     {"runs prune", CommandRunsPrune},
     {"runs merge", CommandRunsMerge},
+    {"backup", CommandBackup},
+    {"restore", CommandRestore},
     {"export", CommandExport},
     {"report", CommandReport},
     {"findings", CommandFindings},
@@ -82,7 +84,8 @@ void Report(const Error& error) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  (void)spa::trace::Id();  // The command begins now.
+  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error like a full disk.
+  (void)spa::trace::Id();         // The command begins now.
   try {
     const auto exit = spa::Run(std::vector<std::string>(argv + 1, argv + argc));
     if (exit) return static_cast<int>(*exit);

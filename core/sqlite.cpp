@@ -50,6 +50,10 @@ Error ToError(int code, const std::string& path, std::string_view words) {
     case SQLITE_BUSY:
       return Error(ErrorCode::kStorage, fmt::format("{}: {}", path, words),
                    "Another program is writing to the file; end it or wait for it.");
+    case SQLITE_IOERR:
+      return Error(ErrorCode::kStorage, fmt::format("{}: {}", path, words),
+                   "Look whether the disk is full or failing, and how large a file may grow "
+                   "(ulimit -f); then run again.");
     case SQLITE_CORRUPT:
       return Error(ErrorCode::kStorage, fmt::format("{}: {}", path, words),
                    "The file is damaged; restore a backup or start with a new file.");

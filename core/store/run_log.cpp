@@ -1,14 +1,11 @@
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <fstream>
-#include <sstream>
 
 #include "core/clock.h"
+#include "core/store/run_lock.h"
 #include "core/store/run_mode.h"
 #include "core/store/schema.h"
 #include "core/store/sqlite_store.h"
@@ -16,42 +13,7 @@
 namespace spa {
 namespace {
 
-// A holder on another host that has not committed for this long is taken for dead.
-constexpr std::int64_t kForeignLockSeconds = 3600;
 constexpr std::chrono::seconds kNoMaxAge = std::chrono::days(36500);
-
-std::string HostName() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
-// When a process began, in clock ticks since boot: tells it from a later one with the same number.
-// 0 where it is not running.
-std::int64_t ProcessStart(std::int64_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  if (!std::getline(file, line)) return 0;
-  const auto name_end = line.rfind(')');  // The name may hold anything, also blanks and brackets.
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(line.substr(name_end + 1));
-  std::string field;
-  constexpr int kStartField = 20;  // The 22nd of the line, the 20th after the name.
-  for (int i = 0; i < kStartField && fields >> field; ++i) {
-  }
-  return std::strtoll(field.c_str(), nullptr, 10);
-}
-
-struct Holder {
-  std::int64_t number = 0, pid = 0, start = 0, silent_seconds = 0;
-  std::string id, host;
-};
-
-bool IsAlive(const Holder& holder) {
-  if (holder.host != HostName()) return holder.silent_seconds < kForeignLockSeconds;
-  if (::kill(static_cast<pid_t>(holder.pid), 0) != 0 && errno == ESRCH) return false;
-  return ProcessStart(holder.pid) == holder.start;
-}
 
 std::string NewRunId(const std::string& now) {
   std::string id;
@@ -88,26 +50,10 @@ RunInfo ReadRun(const sqlite::Statement& row) {
 }  // namespace
 
 Status SqliteStore::TakeLock() {
-  auto& running = db_->Get(
-      "SELECT number, id, pid, process_start, host, unixepoch() - heartbeat FROM run "
-      "WHERE status = 'running'");
-  while (running.Bind(), running.Step()) {
-    Holder holder;
-    holder.number = running.Int(0);
-    holder.id = running.String(1);
-    holder.pid = running.Int(2);
-    holder.start = running.Int(3);
-    holder.host = running.String(4);
-    holder.silent_seconds = running.Int(5);
-    running.Reset();
-    if (IsAlive(holder)) {
-      return Fail(ErrorCode::kBusy,
-                  fmt::format("run {} holds {} (process {} on {})", holder.id, db_->path(),
-                              holder.pid, holder.host),
-                  "Wait for that run to end, or stop it.");
-    }
+  while (const auto holder = RunningRun(*db_)) {
+    if (IsAlive(*holder)) return Fail(BusyWith(*holder, db_->path()));
     db_->Get("UPDATE run SET status = 'interrupted', finished_at = ? WHERE number = ?")
-        .Bind(UtcText(std::chrono::system_clock::now()), holder.number)
+        .Bind(UtcText(std::chrono::system_clock::now()), holder->number)
         .Run();
   }
   return db_->Check("taking the lock of the audit database");

@@ -328,6 +328,8 @@ TEST_CASE("the commands that exist are these") {
                                        "runs delete",
                                        "runs prune",
                                        "runs merge",
+                                       "backup",
+                                       "restore",
                                        "export",
                                        "report",
                                        "config",
