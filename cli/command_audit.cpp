@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/metrics.h"
+#include "cli/notification.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "core/log/log.h"
@@ -41,30 +42,50 @@ Result<ExitCode> DryRun(Invocation invocation) {
   return CommandPlan(invocation);
 }
 
+// From here on the audit is told of, however it ends.
+Result<ExitCode> Audit(const Invocation& invocation, LoadedConfig loaded, AuditEnding& ending) {
+  auto command =
+      CheckAudit(invocation.flags, std::move(loaded), invocation.environment, IsTerminal(stdout));
+  if (!command) return Fail(command.error());
+  const auto outcome = RunAudit(command->run);
+  if (!outcome) return Fail(outcome.error());
+
+  if (!outcome->summary.run_id.empty()) {
+    ending.summary = outcome->summary;
+    if (auto written = Publish(*command, outcome->summary); !written) return Fail(written.error());
+  }
+  if (outcome->interrupted) {
+    fmt::print(stderr, "sharepoint-audit: interrupted{}\n",
+               ending.summary
+                   ? fmt::format("; `sharepoint-audit audit --resume last` goes on with run {}",
+                                 outcome->summary.run_id)
+                   : " before a run had begun; nothing was changed");
+  } else if (outcome->aborted) {
+    return Fail(*outcome->aborted);
+  }
+  const ExitCode exit = ExitOfRun(*outcome, *command);
+  if (exit == ExitCode::kCoverage) {
+    log::Warn(fmt::format("coverage is {:.2f} %, under --min-coverage {}",
+                          CoveragePercent(outcome->summary.counts), *command->min_coverage));
+  }
+  return exit;
+}
+
 }  // namespace
 
 Result<ExitCode> CommandAudit(const Invocation& invocation) {
   if (invocation.flags.dry_run) return DryRun(invocation);
   auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
   if (!loaded) return Fail(loaded.error());
-  auto command =
-      CheckAudit(invocation.flags, *std::move(loaded), invocation.environment, IsTerminal(stdout));
-  if (!command) return Fail(command.error());
-  if (auto opened = OpenLog(invocation.flags, command->run.config); !opened)
-    return Fail(opened.error());
+  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
+  const auto told = PrepareNotification(*loaded, invocation.environment);
+  if (!told) return Fail(told.error());
 
-  const auto outcome = RunAudit(command->run);
-  if (!outcome) return Fail(outcome.error());
-
-  if (!outcome->summary.run_id.empty()) {
-    if (auto written = Publish(*command, outcome->summary); !written) return Fail(written.error());
-  }
-  if (outcome->aborted && !outcome->interrupted) return Fail(*outcome->aborted);
-  const ExitCode exit = ExitOfRun(*outcome, *command);
-  if (exit == ExitCode::kCoverage) {
-    log::Warn(fmt::format("coverage is {:.2f} %, under --min-coverage {}",
-                          CoveragePercent(outcome->summary.counts), *command->min_coverage));
-  }
+  AuditEnding ending;
+  const auto exit = Audit(invocation, *std::move(loaded), ending);
+  ending.exit = exit ? *exit : ExitCodeOf(exit.error().code);
+  if (!exit) ending.error = exit.error();
+  if (invocation.flags.replay.empty()) Notify(ending, *told);  // A replay sends nothing.
   return exit;
 }
 

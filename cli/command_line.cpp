@@ -555,7 +555,8 @@ class Grammar {
     Common(command);
     for (const ConfigKey& key : ConfigKeys()) {
       const bool ours = key.path.starts_with("cache.") || key.path.starts_with("logging.") ||
-                        (verb.name == "warm" && !key.path.starts_with("serve."));
+                        (verb.name == "warm" && !key.path.starts_with("serve.") &&
+                         !key.path.starts_with("notify."));
       if (ours && !key.flag.empty()) AddKey(command, key, "Configuration");
     }
   }
@@ -638,7 +639,9 @@ class Grammar {
         continue;
       // Only the server and `config show` have a use for the server's own.
       const std::string name = CommandName(command);
-      if (key.path.starts_with("serve.") && name != "serve" && name != "config show") continue;
+      if (key.path.starts_with("serve.") && name != "serve" && !name.starts_with("config ")) {
+        continue;
+      }
       AddKey(command, key,
              "Configuration (each is also a key of the file and an environment variable)");
     }

@@ -3,9 +3,8 @@
 //   {"service": "sharepoint-audit", "rule": "error_spike", "active": true,
 //    "reason": "…", "raised": 3, "at": "2026-11-20T08:14:05Z"}
 //
-// Any 2xx is taken for a receipt. Else it is tried twice more, then given up with a line in the
-// log; the alert itself stays in /cache/health and /metrics. Of alerts that wait, the newest
-// hundred are kept. The address may hold a secret of its receiver's and is never told whole.
+// How: core/http/webhook.h. What nobody takes is given up with a line in the log; the alert itself
+// stays in /cache/health and /metrics. Of alerts that wait, the newest hundred are kept.
 //
 // Threads: the io_context's thread. Lifetime: `http` must outlive it, and it its Run.
 #pragma once
@@ -16,7 +15,7 @@
 #include <deque>
 #include <string>
 
-#include "core/http/http_client.h"
+#include "core/http/webhook.h"
 #include "core/secret.h"
 #include "serve/alert_watch.h"
 
@@ -34,17 +33,12 @@ class AlertWebhook {
   // Sends until it is cancelled.
   [[nodiscard]] Task<void> Run();
 
-  void set_pause(std::chrono::milliseconds pause) { pause_ = pause; }  // Before trying again.
+  void set_pause(std::chrono::milliseconds pause) { webhook_.set_pause(pause); }
 
  private:
-  [[nodiscard]] Task<void> Send(std::string body);
-
-  HttpClient& http_;
-  Secret url_;
-  std::string host_;  // For the log.
+  Webhook webhook_;
   std::deque<std::string> waiting_;
   asio::steady_timer told_;
-  std::chrono::milliseconds pause_{2000};
 };
 
 }  // namespace spa

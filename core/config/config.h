@@ -99,6 +99,14 @@ struct ServeConfig {
   Secret alert_webhook;  // An address is one where it holds its receiver's key. Empty: none.
 };
 
+// Who is told how an audit ended.
+struct NotifyConfig {
+  Secret webhook_url;  // An address is one where it holds its receiver's key. Empty: none.
+  Secret webhook_key;  // Signs what is sent; empty: it is not signed.
+  std::string mail_file, mail_from;
+  std::vector<std::string> mail_to;
+};
+
 struct FindingsConfig {
   std::vector<std::string> internal_domains, allowed_guest_domains, sensitive_labels;
   std::map<std::string, double> thresholds;
@@ -117,6 +125,7 @@ struct Config {
   ConcurrencyConfig concurrency;
   CacheConfig cache;
   ServeConfig serve;
+  NotifyConfig notify;
   FindingsConfig findings;
   std::string log_file;
   std::string trace_file;  // Empty: none.

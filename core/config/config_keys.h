@@ -24,7 +24,8 @@ enum class TextForm {
   kGuid,
   kCacheStore,  // cache.l2
   kRedisUrl,
-  kNamespace,  // cache.namespace: letters, digits, '-', '_', '.'
+  kNamespace,    // cache.namespace: letters, digits, '-', '_', '.'
+  kMailAddress,  // name@host, or a name that the local mail system knows
 };
 
 struct ConfigKey {

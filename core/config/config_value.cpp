@@ -124,6 +124,28 @@ Verdict CheckNamespace(std::string& text) {
   return {"is no name", "give at most 64 letters, digits, '-', '_' and '.'"};
 }
 
+// Nothing that could begin another header or another address.
+Verdict CheckMailAddress(std::string& text) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           "!#$%&'*+-/=?^_`{|}~."sv.find(c) != std::string_view::npos;
+  };
+  const std::size_t at = text.rfind('@');
+  const std::string_view name = std::string_view(text).substr(0, at);
+  const std::string_view domain = at == text.npos ? "" : std::string_view(text).substr(at + 1);
+  const bool host = at == text.npos || (!domain.empty() && domain.front() != '.' &&
+                                        domain.front() != '-' && domain.back() != '.');
+  const auto in_domain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.';
+  };
+  if (text.size() <= 254 && !name.empty() && !name.starts_with('-') && host &&
+      std::all_of(name.begin(), name.end(), allowed) &&
+      std::all_of(domain.begin(), domain.end(), in_domain)) {
+    return {};
+  }
+  return {"is no mail address", "give name@host alone, without a display name"};
+}
+
 Verdict CheckForm(TextForm form, std::string& text) {
   switch (form) {
     case TextForm::kAny:
@@ -142,6 +164,8 @@ Verdict CheckForm(TextForm form, std::string& text) {
       return CheckRedisUrl(text);
     case TextForm::kNamespace:
       return CheckNamespace(text);
+    case TextForm::kMailAddress:
+      return CheckMailAddress(text);
   }
   return {};
 }
