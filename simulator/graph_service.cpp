@@ -100,6 +100,8 @@ Response GraphService::Handle(const Request& request, const PartHandler& part) {
     return TenantSettings(request);
   }
   if (first == "directory") return DeletedItems(request, segments);
+  if (first == "subscribedSkus") return Licences(request);
+  if (first.starts_with("applications(")) return Registration(request);
   return GraphError(400, "BadRequest", "Resource not found for the segment '" + first + "'.");
 }
 

@@ -94,6 +94,10 @@ class GraphService {
   Response TenantSettings(const Request& request);
   Response ListGuests(const Request& request);
 
+  // graph_organization.cpp
+  Response Licences(const Request& request);
+  Response Registration(const Request& request);
+
   // graph_batch.cpp
   Response Batch(const Request& request, const PartHandler& part);
 

@@ -42,8 +42,12 @@ TEST_CASE("roles that only narrow the audit are warned of, with the permission t
   CHECK(States(checks) ==
         "consent: sites ok, consent: permissions warning, consent: groups warning, consent: users "
         "warning, consent: sharing settings warning, consent: sign-ins warning");
-  CHECK(checks[2].remedy ==
-        "consent to the application permission GroupMember.Read.All of Microsoft Graph");
+  const std::string& remedy = checks[2].remedy;
+  CHECK(remedy.starts_with(
+      "consent to the application permission GroupMember.Read.All of Microsoft Graph: "));
+  CHECK(remedy.find("--api 00000003-0000-0000-c000-000000000000 --api-permissions "
+                    "98830695-27a2-44f7-8c18-0c3ebc9698f6=Role") != std::string::npos);
+  CHECK(remedy.find("admin-consent") != std::string::npos);
   CHECK(ExitOf(checks) == ExitCode::kDone);
 }
 
@@ -117,6 +121,132 @@ TEST_CASE("a database that is not there yet is fine, one that is none is not") {
       << "this is no database, whatever its name says, and long enough to look like one";
   CHECK(CheckDatabase("foreign.db").state == CheckState::kFailed);
   std::filesystem::remove("foreign.db");
+}
+
+namespace {
+
+HostProbe Shown(const std::string& issuer, HostProbe::Stage stage = HostProbe::Stage::kDone) {
+  HostProbe probe;
+  probe.host = "login.microsoftonline.com";
+  probe.addresses = {"192.0.2.1"};
+  probe.failed_at = stage;
+  probe.failure = stage == HostProbe::Stage::kDone ? "" : "self-signed certificate in chain";
+  ShownCertificate& own = probe.chain.emplace_back();
+  own.subject = "CN=login.microsoftonline.com";
+  own.issuer = issuer;
+  own.not_after = system_clock::from_time_t(1767323045) + 90 * 24h;
+  return probe;
+}
+
+const auto kThen = system_clock::from_time_t(1767323045);  // 2026-01-02
+
+}  // namespace
+
+TEST_CASE("a certificate of Microsoft's is fine, another one there names who opens the traffic") {
+  CHECK(States(CheckWay(Shown("CN=DigiCert SHA2,O=DigiCert Inc,C=US"), kThen)) ==
+        "dns ok, proxy ok, tls ok");
+  const auto opened = CheckWay(Shown("CN=Proxy CA,O=Contoso"), kThen);
+  CHECK(States(opened) == "dns ok, proxy ok, tls warning");
+  CHECK(opened[2].detail.find("CN=Proxy CA,O=Contoso") != std::string::npos);
+  CHECK(opened[2].detail.find("a proxy on the way") != std::string::npos);
+  const auto refused = CheckWay(Shown("CN=Proxy CA,O=Contoso", HostProbe::Stage::kTrust), kThen);
+  CHECK(States(refused) == "dns ok, proxy ok, tls failed");
+  CHECK(refused[2].detail.find("a proxy on the way") != std::string::npos);
+  CHECK(refused[2].remedy.find("tls.ca_file") != std::string::npos);
+  CHECK(ExitOf(refused) == ExitCode::kUnreachable);
+
+  HostProbe own = Shown("CN=Our CA,O=Contoso");
+  own.host = "graph.contoso.example";
+  CHECK(States(CheckWay(own, kThen)) == "dns ok, proxy ok, tls ok");
+  CHECK(States(CheckWay(own, kThen + 86 * 24h)) == "dns ok, proxy ok, tls warning");
+}
+
+TEST_CASE("a name without an address, a proxy that refuses and a closed door each say what to do") {
+  using Stage = HostProbe::Stage;
+  HostProbe probe;
+  probe.host = "login.microsoftonline.com";
+  probe.failure = "Name or service not known";
+  probe.failed_at = Stage::kName;
+  const auto name = CheckWay(probe, kThen);
+  CHECK(States(name) == "dns failed");
+  probe.failed_at = Stage::kConnection;
+  const auto door = CheckWay(probe, kThen);
+  CHECK(States(door) == "dns ok, proxy ok, connection failed");
+  probe.proxy = "http://proxy:3128";
+  probe.failed_at = Stage::kProxy;
+  const auto silent = CheckWay(probe, kThen);
+  CHECK(States(silent) == "dns ok, proxy failed");
+  probe.proxy_status = 403;
+  const auto refuses = CheckWay(probe, kThen);
+  CHECK(refuses[1].detail ==
+        "http://proxy:3128 refuses to connect to login.microsoftonline.com: HTTP 403");
+  probe.proxy_status = 407;
+  CHECK(CheckWay(probe, kThen)[1].remedy.find("USER:PASSWORD") != std::string::npos);
+  for (const auto& checks : {name, door, silent, refuses}) {
+    CHECK_FALSE(checks.back().remedy.empty());
+    CHECK(ExitOf(checks) == ExitCode::kUnreachable);
+  }
+}
+
+TEST_CASE("the proxy is the one libcurl would take") {
+  const std::map<std::string, std::string> environment = {
+      {"https_proxy", "http://u:p@proxy:3128"}, {"no_proxy", "internal.example, .sharepoint.com"}};
+  CHECK(ProxyFor("https://graph.microsoft.com/v1.0", environment) == "http://u:p@proxy:3128");
+  CHECK(ProxyFor("https://contoso.sharepoint.com", environment).empty());
+  CHECK(ProxyFor("https://a.internal.example", environment).empty());
+  CHECK(ProxyFor("https://notinternal.example", environment) == "http://u:p@proxy:3128");
+  CHECK(ProxyFor("https://127.0.0.1:8080", environment).empty());
+  CHECK(ProxyFor("http://example.com", environment).empty());
+  CHECK(ProxyFor("https://example.com", {{"ALL_PROXY", "x"}, {"NO_PROXY", "*"}}).empty());
+}
+
+TEST_CASE("of several secrets the one with our first letters tells its end") {
+  const Secret secret("abcdef");
+  const auto answer = [](const std::string& end) {
+    return R"({"passwordCredentials": [{"hint": "xyz", "endDateTime": "2020-01-01T00:00:00Z"},
+                                       {"hint": "abc", "endDateTime": ")" +
+           end + R"("}]})";
+  };
+  CHECK(CheckSecretEnd(answer("2026-12-01T00:00:00Z"), secret, kThen).state == CheckState::kOk);
+  CHECK(CheckSecretEnd(answer("2026-01-20T00:00:00.123Z"), secret, kThen).state ==
+        CheckState::kWarning);
+  const Check ended = CheckSecretEnd(answer("2026-01-01T00:00:00Z"), secret, kThen);
+  CHECK(ended.state == CheckState::kFailed);
+  CHECK(ended.exit == ExitCode::kAuth);
+  CHECK(ended.detail == "it ended on 2026-01-01");
+  for (const char* other : {"", "{}", "[]", R"({"passwordCredentials": [7]})", "no json"}) {
+    CHECK(CheckSecretEnd(other, secret, kThen).state == CheckState::kSkipped);
+  }
+}
+
+TEST_CASE("what may be spent is configured, told by licences or the service, or a guess") {
+  const char* skus =
+      R"({"value": [{"prepaidUnits": {"enabled": 900}, "servicePlans": [{"servicePlanName": "SHAREPOINTSTANDARD"}]},
+                    {"prepaidUnits": {"enabled": 200}, "servicePlans": [{"servicePlanName": "SHAREPOINTENTERPRISE"}]},
+                    {"prepaidUnits": {"enabled": 90000}, "servicePlans": [{"servicePlanName": "EXCHANGE_S"}]}]})";
+  CHECK(CheckThrottleClass(skus, "", 0).detail ==
+        "a guess from 1,100 licences with SharePoint: 2,500 resource units a minute, 2,400,000 a "
+        "day");
+  CHECK(CheckThrottleClass(skus, "", 3000).detail ==
+        "3,000 resource units a minute, as configured");
+  CHECK(CheckThrottleClass("", "1250", 0).detail.starts_with("a guess from what the service says"));
+  const Check none = CheckThrottleClass("", "", 0);
+  CHECK(none.detail.starts_with("a guess, the smallest class"));
+  CHECK(none.remedy.find("Organization.Read.All") != std::string::npos);
+}
+
+TEST_CASE("the disk has to hold what the next full run needs") {
+  constexpr std::int64_t kMegabyte = 1'000'000;
+  CHECK(CheckRoom("/d", 5000 * kMegabyte, 1000 * kMegabyte).state == CheckState::kOk);
+  CHECK(CheckRoom("/d", 3000 * kMegabyte, 1000 * kMegabyte).state == CheckState::kWarning);
+  const Check full = CheckRoom("/d", 2000 * kMegabyte, 1000 * kMegabyte);
+  CHECK(full.state == CheckState::kFailed);
+  CHECK(full.detail ==
+        "2000 MB free in /d; a full run may need 2064 MB, for a database of 1000 MB");
+  CHECK_FALSE(full.remedy.empty());
+  CHECK(CheckRoom("/d", 50 * kMegabyte, 0).state == CheckState::kFailed);
+  CHECK(CheckRoom("/d", 500 * kMegabyte, 0).state == CheckState::kWarning);
+  CHECK(CheckRoom("/d", 5000 * kMegabyte, 0).state == CheckState::kOk);
 }
 
 TEST_CASE("a directory that is not there has no room") {
