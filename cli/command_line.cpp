@@ -581,7 +581,14 @@ class Grammar {
     CLI::App* config = Command("config", "Make, show and describe the configuration");
     config->require_subcommand(1);
     CLI::App* init = Command("init", "Write a configuration file; asks on a terminal", config);
+    init->footer(
+        "Examples:\n"
+        "  sharepoint-audit config init                        asks, writes, and calls the doctor\n"
+        "  sharepoint-audit config init --tenant-url https://contoso.sharepoint.com \\\n"
+        "      --tenant-id ID --client-id ID --certificate certificate.pem\n"
+        "  sharepoint-audit config init </dev/null             a template to fill in");
     init->add_flag("--force", flags_.force, "Overwrite the file that is there");
+    init->add_flag("--no-doctor", flags_.no_doctor, "Write the file and check nothing");
     CLI::App* show =
         Command("show", "Show the configuration that is in force, secrets hidden", config);
     show->add_flag("--origin", flags_.origin, "Say where each value comes from");
@@ -591,7 +598,7 @@ class Grammar {
     reference->group("");
     for (CLI::App* command : {init, show}) Common(command);
     for (CLI::App* command : {schema, reference}) Verbosity(command);
-    AllKeys(show);
+    for (CLI::App* command : {init, show}) AllKeys(command);
   }
 
   void Completion() {

@@ -80,7 +80,7 @@ struct Flags {
   int limit = 100;
 
   // config, doctor, completion
-  bool origin = false, defaults = false, force = false, json = false;
+  bool origin = false, defaults = false, force = false, json = false, no_doctor = false;
   std::string shell;
 
   // cache: by the id of the option (cli/cache/verbs.h); what takes no value has no texts.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
 #include <iostream>
 
 #include "cli/commands.h"
@@ -77,42 +80,94 @@ Status AskCredential(const Ask& ask, ConfigAnswers& answers) {
 
 }  // namespace
 
-Result<ConfigAnswers> AskForConfig(const Ask& ask) {
+Result<ConfigAnswers> AskForConfig(const Ask& ask, const GivenKeys& given) {
   ConfigAnswers answers;
-  auto answer =
-      AskKey(ask, "tenant_url", "SharePoint root, for example https://contoso.sharepoint.com");
-  if (!answer) return Fail(answer.error());
-  answers.tenant_url = *answer;
-  answer = AskKey(ask, "auth.tenant_id", "Directory (tenant) id");
-  if (!answer) return Fail(answer.error());
-  answers.tenant_id = *answer;
-  answer = AskKey(ask, "auth.client_id", "Application (client) id");
-  if (!answer) return Fail(answer.error());
-  answers.client_id = *answer;
+  struct Question {
+    std::string_view path, text;
+    std::string ConfigAnswers::*answer;
+  };
+  constexpr std::array kQuestions = {
+      Question{"tenant_url", "SharePoint root, for example https://contoso.sharepoint.com",
+               &ConfigAnswers::tenant_url},
+      Question{"auth.tenant_id", "Directory (tenant) id", &ConfigAnswers::tenant_id},
+      Question{"auth.client_id", "Application (client) id", &ConfigAnswers::client_id}};
+  for (const Question& question : kQuestions) {
+    if (given.contains(std::string(question.path))) continue;
+    auto answer = AskKey(ask, question.path, question.text);
+    if (!answer) return Fail(answer.error());
+    answers.*question.answer = *std::move(answer);
+  }
+  for (const char* credential :
+       {"auth.certificate_path", "auth.federated_token_file", "auth.managed_identity"}) {
+    if (given.contains(credential)) return answers;
+  }
   if (auto asked = AskCredential(ask, answers); !asked) return Fail(asked.error());
   return answers;
 }
 
+Result<std::string> ConfigFileText(const ConfigAnswers& answers, const GivenKeys& given) {
+  OrderedJson document = ConfigTemplate(answers);
+  for (const auto& [path, text] : given) {
+    const ConfigKey& key = *FindConfigKey(path);
+    Config scratch;
+    const auto set =
+        SetValue(scratch, key, ValueFromText(key, text), fmt::format("flag {}", key.flag));
+    if (!set) return Fail(set.error());
+    std::string pointer = '/' + path;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    document[OrderedJson::json_pointer(pointer)] = GetValue(scratch, key, Secrets::kShown);
+  }
+  return CommentedConfig(document);
+}
+
 Result<ExitCode> CommandConfigInit(const Invocation& invocation) {
-  const std::string given = invocation.flags.config_file;
-  const std::string path = given.empty() ? "config/config.json" : given;
+  const Flags& flags = invocation.flags;
+  const std::string path = flags.config_file.empty() ? "config/config.json" : flags.config_file;
+  std::error_code ignored;
+  if (!flags.force && std::filesystem::exists(path, ignored)) {
+    return Fail(ErrorCode::kUsage, fmt::format("{} is there already", path),
+                "give another name with --config, or --force to overwrite it");
+  }
   ConfigAnswers answers;
-  if (IsTerminal(stdin)) {
-    const auto asked = AskForConfig([](const std::string& prompt) -> std::optional<std::string> {
-      std::cerr << prompt << std::flush;
-      std::string line;
-      if (!std::getline(std::cin, line)) return std::nullopt;
-      return line;
-    });
+  const bool asks = IsTerminal(stdin);
+  if (asks) {
+    const auto asked = AskForConfig(
+        [](const std::string& prompt) -> std::optional<std::string> {
+          std::cerr << prompt << std::flush;
+          std::string line;
+          if (!std::getline(std::cin, line)) return std::nullopt;
+          return line;
+        },
+        flags.keys);
     if (!asked) return Fail(asked.error());
     answers = *asked;
   }
-  const std::string text = ConfigTemplate(answers).dump(2) + '\n';
-  if (auto written = WriteWholeFile(path, text, invocation.flags.force); !written)
+  const auto text = ConfigFileText(answers, flags.keys);
+  if (!text) return Fail(text.error());
+  if (auto written = WriteWholeFile(path, *text, flags.force); !written)
     return Fail(written.error());
-  fmt::print(stderr, "Wrote {}. Check it with `sharepoint-audit doctor --config {}`.\n", path,
+  // A template with nobody's ids in it has nothing to check yet.
+  const bool ready =
+      asks || (flags.keys.contains("tenant_url") && flags.keys.contains("auth.tenant_id"));
+  if (flags.no_doctor || !ready) {
+    fmt::print(
+        stderr,
+        "Wrote {0}. Fill it in, then check it with `sharepoint-audit doctor --config {0}`.\n",
+        path);
+    return ExitCode::kDone;
+  }
+  fmt::print(stderr, "Wrote {}. The doctor looks whether an audit would work:\n", path);
+  Invocation check = invocation;
+  check.flags.command = "doctor";
+  check.flags.config_file = path;
+  check.flags.keys.clear();  // They are in the file.
+  const auto exit = CommandDoctor(check);
+  if (!exit || *exit != ExitCode::kDone) return exit;
+  fmt::print(stderr,
+             "All is well. Next: `sharepoint-audit plan --config {0}`, then "
+             "`sharepoint-audit audit --config {0}`.\n",
              path);
-  return ExitCode::kDone;
+  return exit;
 }
 
 }  // namespace spa

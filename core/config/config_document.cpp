@@ -63,6 +63,26 @@ OrderedJson& SectionSchema(OrderedJson& root, std::string_view path) {
   return *at;
 }
 
+void WriteCommented(const OrderedJson& object, const std::string& prefix, int depth,
+                    std::string& text) {
+  const std::string margin(static_cast<std::size_t>(2 * depth), ' ');
+  text += "{\n";
+  std::size_t left = object.size();
+  for (const auto& [name, value] : object.items()) {
+    const std::string path = prefix + name;
+    const ConfigKey* key = FindConfigKey(path);
+    if (key != nullptr) text += fmt::format("{}  // {}\n", margin, key->help);
+    text += fmt::format("{}  {}: ", margin, OrderedJson(name).dump());
+    if (key == nullptr && value.is_object()) {
+      WriteCommented(value, path + '.', depth + 1, text);
+    } else {
+      text += value.dump();
+    }
+    text += --left > 0 ? ",\n" : "\n";
+  }
+  text += margin + '}';
+}
+
 }  // namespace
 
 OrderedJson ConfigDocument(const LoadedConfig& loaded, bool all) {
@@ -103,6 +123,14 @@ OrderedJson ConfigTemplate(const ConfigAnswers& answers) {
   put("auth.federated_token_file", answers.federated_token_file);
   At(document, "auth.managed_identity") = answers.managed_identity;
   return document;
+}
+
+std::string CommentedConfig(const OrderedJson& document) {
+  std::string text =
+      "// The configuration of sharepoint-audit: `sharepoint-audit doctor` checks it.\n"
+      "// What stands at its default may be left out.\n";
+  WriteCommented(document, "", 0, text);
+  return text + '\n';
 }
 
 std::string ConfigReference() {

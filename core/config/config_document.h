@@ -32,6 +32,9 @@ struct ConfigAnswers {
 // Every key, at its default where the answers do not say.
 OrderedJson ConfigTemplate(const ConfigAnswers& answers);
 
+// The document as the text of a file: above each key a comment that says what it is.
+std::string CommentedConfig(const OrderedJson& document);
+
 // Markdown: one row per key.
 std::string ConfigReference();
 

@@ -42,7 +42,8 @@ Result<OrderedJson> ParseFile(const std::string& file, const std::string& text) 
     return true;
   };
   try {
-    OrderedJson root = OrderedJson::parse(text, watch);
+    OrderedJson root =
+        OrderedJson::parse(text, watch, /*allow_exceptions=*/true, /*ignore_comments=*/true);
     if (!twice.empty()) {
       return Fail(ErrorCode::kUsage, fmt::format("{} has the key \"{}\" twice", file, twice),
                   "keep one of the two");

@@ -4,6 +4,8 @@
 // ("env:NAME", "file:PATH") and checks what only a run against a tenant needs: a credential, ids,
 // readable files. Commands that read the database alone do not need the second step.
 //
+// The file is JSON and may hold comments (// to the end of the line, /* … */).
+//
 // Environment: SHAREPOINT_AUDIT_<PATH>, then the AZURE_* variable of the key where it has one
 // (graph.md 1.7). A variable that is set but empty counts as not set. Lists are comma-separated or
 // a JSON array; numbers by name are a JSON object. A SHAREPOINT_AUDIT_ variable that names no key

@@ -1,4 +1,5 @@
 // What the commands are made of: files, metrics, the questions of `config init`, how a run ends.
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <deque>
@@ -108,6 +109,40 @@ TEST_CASE("the questions make a configuration that the loader accepts") {
   CHECK(loaded->config.tenant_url == "https://contoso.sharepoint.com");
   CHECK(loaded->config.auth.certificate_path == "c.pfx");
   CHECK(loaded->config.auth.certificate_password.Reveal() == "env:PFX_PASSWORD");
+}
+
+TEST_CASE("what flags have given is not asked for, and stands in the file with a comment above") {
+  Answers answers{{"9b7d5e21-0a4c-4f0e-8d3b-6e2f1c9a7b55"}, ""};
+  const GivenKeys given = {{"tenant_url", "https://contoso.sharepoint.com"},
+                           {"auth.tenant_id", "contoso.example"},
+                           {"auth.certificate_path", "c.pem"},
+                           {"target_sites", "https://contoso.sharepoint.com/sites/a"},
+                           {"concurrency.max_sites", "3"}};
+
+  const auto asked = AskForConfig(answers.ask(), given);
+  REQUIRE(asked.has_value());
+  CHECK(answers.prompts == "Application (client) id: ");
+  const auto text = ConfigFileText(*asked, given);
+  REQUIRE(text.has_value());
+  CHECK(text->find("    // Directory (tenant) id: a GUID, or a verified domain\n"
+                   "    \"tenant_id\": \"contoso.example\",\n") != std::string::npos);
+  ConfigSources sources;
+  sources.file = "config.json";
+  sources.file_text = *text;
+  const auto loaded = LoadConfig(sources);
+  INFO((loaded ? "" : loaded.error().message));
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->config.auth.client_id == "9b7d5e21-0a4c-4f0e-8d3b-6e2f1c9a7b55");
+  CHECK(loaded->config.auth.certificate_path == "c.pem");
+  CHECK(loaded->config.target_sites.size() == 1);
+  CHECK(loaded->config.concurrency.max_sites == 3);
+  // Every key has its line, and all that was not said stands at its default.
+  for (const ConfigKey& key : ConfigKeys()) {
+    INFO(key.path);
+    CHECK(text->find(fmt::format("// {}\n", key.help)) != std::string::npos);
+  }
+  CHECK(ConfigFileText(*asked, {{"concurrency.max_sites", "many"}}).error().code ==
+        ErrorCode::kUsage);
 }
 
 TEST_CASE("an answer that the loader refuses is asked for again, with the reason") {
