@@ -49,8 +49,8 @@ constexpr Fact kFacts[] = {
      "what tenant and sites let people share was not told: that needs SharePoint REST, or "
      "SharePointTenantSettings.Read.All"},
     {"sign_ins",
-     "SELECT EXISTS (SELECT 1 FROM setting s, latest_run r WHERE s.key = 'sign_ins' AND s.read_run "
-     ">= r.run)",
+     "SELECT NOT EXISTS (SELECT 1 FROM person WHERE user_type = 'guest' AND id <> '') OR EXISTS "
+     "(SELECT 1 FROM setting s, latest_run r WHERE s.key = 'sign_ins' AND s.read_run >= r.run)",
      "when guests signed in was not told: that needs AuditLog.Read.All and Entra ID P1"},
     {"site_admins", "SELECT EXISTS (SELECT 1 FROM site_scope WHERE source = 'rest')",
      "site collection administrators were not read: that needs SharePoint REST"},
