@@ -42,17 +42,15 @@ void PutPrincipal(RunChange& change, const Principal& who) {
   change.principal_name = NameOf(who);
 }
 
-// What one may do by a grant: "write (Contribute)".
-std::string GrantText(const GrantRow& row) {
-  std::string text(row.role);
+// "Contribute, Edit"; empty where the levels were not told.
+std::string LevelsOf(const GrantRow& row) {
   std::string levels;
   const auto list = nlohmann::json::parse(row.levels, nullptr, false);
   for (const auto& level : list) {
     if (!level.is_string()) continue;
     levels += (levels.empty() ? "" : ", ") + level.get<std::string>();
   }
-  if (!levels.empty()) text += " (" + levels + ")";
-  return text;
+  return levels;
 }
 
 std::string Joined(const std::set<std::string>& texts) {
@@ -67,8 +65,17 @@ std::string_view AccountState(const Principal& person) {
 struct Granted {
   Granted() = default;
   std::string kind, id, name;
-  std::set<std::string> may;
-  bool untold = false;  // what it lets one do
+  std::set<std::string> may;  // "write (Contribute)"
+  std::set<std::string> roles, levels;
+  bool levels_told = true;
+  bool role_told = true;
+
+  // Graph tells no levels of items, so they may differ by who was asked alone.
+  bool SameAs(const Granted& other) const {
+    if (!role_told || !other.role_told) return true;
+    if (roles != other.roles) return false;
+    return !levels_told || !other.levels_told || levels == other.levels;
+  }
 };
 
 struct LinkFace {
@@ -503,7 +510,9 @@ void AccessChanges::CompareGrants(const ScopeStep& step, const RunChange& face, 
         if (known) link.people = std::move(people);
         return;
       }
-      std::string key = "grant " + std::string(row.grant_id);
+      // Each interface numbers grants in its own way; a login is the same in both.
+      std::string key = row.principal_login.empty() ? "grant " + std::string(row.grant_id)
+                                                    : "login " + AsciiLower(row.principal_login);
       if (grant.principal != kNoNode) {
         key = fmt::format("who {}", WhoIs(side, grant.principal));
       }
@@ -517,8 +526,13 @@ void AccessChanges::CompareGrants(const ScopeStep& step, const RunChange& face, 
       }
       if (one.name.empty()) one.name = row.principal_name;
       if (one.kind.empty()) one.kind = row.principal_type;
-      one.may.insert(GrantText(row));
-      one.untold = one.untold || row.role == Name(Role::kOther);
+      const std::string levels = LevelsOf(row);
+      one.may.insert(levels.empty() ? std::string(row.role)
+                                    : fmt::format("{} ({})", row.role, levels));
+      one.roles.emplace(row.role);
+      one.levels.insert(levels);
+      one.levels_told = one.levels_told && !levels.empty();
+      one.role_told = one.role_told && row.role != Name(Role::kOther);
     };
     run.rows().EachGrant(owners[side], take);
     // What holds for the collection is told at its topmost site, where both runs know it.
@@ -595,9 +609,7 @@ void AccessChanges::CompareGrants(const ScopeStep& step, const RunChange& face, 
   };
   for (const auto& [key, was] : granted[0]) {
     const auto is = granted[1].find(key);
-    if (is != granted[1].end() && (is->second.may == was.may || is->second.untold || was.untold)) {
-      continue;
-    }
+    if (is != granted[1].end() && is->second.SameAs(was)) continue;
     const bool gone = is == granted[1].end();
     RunChange& change = tell(gone ? ChangeKind::kGrantRemoved : ChangeKind::kGrantChanged);
     name_grant(change, was, key);
