@@ -27,9 +27,12 @@ Coverage::Coverage(sqlite::Database& db, RunNo run)
       up_(db,
           "SELECT scope, container FROM object WHERE oid = ?1 AND from_run <= ?2 "
           "AND (to_run IS NULL OR to_run > ?2)"),
+      // `due` is of the present. What an earlier run should have read and did not has a gap there.
       read_(db,
-            "SELECT read_run >= ?2 OR (NOT due AND EXISTS (SELECT 1 FROM confirmed c "
-            "WHERE c.container = ?3 AND ?2 BETWEEN c.from_run AND c.to_run)) "
+            "SELECT read_run >= ?2 OR (EXISTS (SELECT 1 FROM confirmed c "
+            "WHERE c.container = ?3 AND ?2 BETWEEN c.from_run AND c.to_run) AND "
+            "CASE WHEN ?2 = (SELECT max(number) FROM run) THEN NOT due ELSE NOT EXISTS "
+            "(SELECT 1 FROM gap g WHERE g.run = ?2 AND g.oid = ?1) END) "
             "FROM scope WHERE oid = ?1 AND from_run <= ?2 AND (to_run IS NULL OR to_run > ?2)") {
   sqlite::Statement gaps(db, "SELECT oid FROM gap WHERE run = ? AND oid IS NOT NULL");
   gaps.Bind(run);
