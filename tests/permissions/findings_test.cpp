@@ -824,6 +824,9 @@ TEST_CASE("What was not told of sharing, labels and sign-ins is said by the rule
       {"GST-STALE", "partly", "AuditLog.Read.All"},
   }));
   World world;
+  Member guest = Person("lee", "guest");
+  guest.external_state = "Accepted";
+  world.Group({guest});
   world.Find(rule);
   CHECK(world.applied == state);
   CHECK_THAT(world.reason, Catch::Contains(why));
