@@ -171,6 +171,40 @@ TEST_CASE("A proxy that refuses is named with what it said") {
   for (const ServedRequest& request : proxy.requests()) CHECK(request.method == "CONNECT");
 }
 
+TEST_CASE("A clock that is far off is told from the answer of sign-in, and ends with 4") {
+  asio::io_context io;
+  TokenServer login(io, [](const ServedRequest&, std::size_t) {
+    ServedAnswer answer(400, "{}");
+    answer.headers = {"Date: Fri, 02 Jan 2026 03:04:05 GMT"};
+    return answer;
+  });
+  std::thread serving([&io] {
+    const auto stay = asio::make_work_guard(io);
+    io.run();
+  });
+  const Tenant tenant("small", kSecret);
+  tenant.Configure({{"auth", {{"authority_host", login.url()}}}});
+
+  const Checked checked = Doctor(tenant);
+  io.stop();
+  serving.join();
+
+  CHECK(checked.exit == 4);
+  CHECK(Says(checked.Find("clock", "failed"), "detail", "ahead of the sign-in service"));
+  CHECK(Says(checked.Find("clock", "failed"), "remedy", "set the clock"));
+}
+
+TEST_CASE(
+    "A second level of the cache that does not answer is a warning, for an audit goes without") {
+  const Tenant tenant("small", kSecret);
+  tenant.Configure({{"cache", {{"l2", "redis://127.0.0.1:1"}}}});
+
+  const Checked checked = Doctor(tenant);
+
+  CHECK(checked.exit == 0);
+  CHECK(checked.Find("cache", "warning").is_object());
+}
+
 TEST_CASE("A damaged database, a place that is not there and a run under way are seen") {
   Tenant tenant("small");
   tenant.Summary();
