@@ -10,11 +10,13 @@ namespace spa {
 std::string VersionText() {
   return fmt::format(
       "sharepoint-audit {}\n"
+      "source    {}\n"
       "compiler  {}\n"
       "http      {}\n"
       "openssl   {}\n"
       "sqlite    {}\n",
-      SPA_VERSION, "g++ " __VERSION__, curl_version(), OpenSSL_version(OPENSSL_VERSION),
+      SPA_VERSION, *SPA_COMMIT == '\0' ? "an archive" : "commit " SPA_COMMIT,
+      "g++ " __VERSION__ ", " SPA_BUILD_TYPE, curl_version(), OpenSSL_version(OPENSSL_VERSION),
       sqlite3_libversion());
 }
 
