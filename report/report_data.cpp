@@ -13,10 +13,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What several queries ask for. report_count: objects by what they stand in. report_site: those of
-// each site collection. report_link: every sharing link, since when this database knows it, and
-// what is the matter with it. report_outside: who of outside, with an account that can
-// be used, reaches what. report_finding: each
-// finding and what was decided about it.
+// each site collection. report_shut: site collections where links for anyone let nobody in, and where
+// guests do not get in either, because tenant or site shut sharing. report_link: every sharing link,
+// since when this database knows it, and what is the matter with it. report_outside: who of outside,
+// with an account that can be used, reaches what. report_finding: each finding and what was decided
+// about it.
 constexpr char kTables[] = R"sql(
 CREATE TEMP TABLE report_run AS
   SELECT number AS run, started_at, coalesce(finished_at, started_at) AS ended,
@@ -44,6 +45,9 @@ INSERT INTO report_site
       ON o.oid = s.oid) n
   JOIN temp.site w ON w.oid = n.site WHERE w.top IS NOT NULL GROUP BY w.top;
 
+CREATE TEMP TABLE report_shut AS
+  SELECT top, effective = 'off' AS guests FROM site_setting WHERE effective <> 'anyone';
+
 CREATE TEMP TABLE report_link AS
   SELECT l.*, CAST(julianday(r.started_at) - julianday(l.since) AS INTEGER) AS days,
     CASE WHEN l.expired THEN 'expired' WHEN l.ends IS NULL THEN 'never'
@@ -52,6 +56,7 @@ CREATE TEMP TABLE report_link AS
   FROM (
     SELECT a.oid, a.top, a.object_type, a.object_url, coalesce(a.link_scope, 'users') AS scope,
            a.link_type AS type, a.role, a.link_expires_at AS ends,
+           a.audience IS 'anyone' AND a.top IN (SELECT top FROM report_shut) AS shut,
            coalesce(a.link_has_password, 0) AS password, coalesce(a.expired, 0) AS expired,
            (SELECT min(b.started_at) FROM scope s JOIN run b ON b.number = s.from_run
             WHERE s.oid = a.oid AND s.from_run <= (SELECT run FROM report_run) AND
@@ -66,7 +71,8 @@ INSERT INTO report_outside
   SELECT e.oid, e.person, e.top, g.role IN ('write', 'owner')
   FROM external_grant e CROSS JOIN person p ON p.node = e.person
   CROSS JOIN acl_grant g ON g.acl = e.acl AND g.ord = e.ord
-  WHERE p.enabled IS NOT 0 AND NOT p.gone AND NOT e.expired
+  WHERE p.enabled IS NOT 0 AND NOT p.gone AND NOT e.expired AND NOT (
+    p.user_type IS 'guest' AND e.top IN (SELECT top FROM report_shut WHERE guests))
   ON CONFLICT DO UPDATE SET writes = max(writes, excluded.writes);
 
 CREATE TEMP TABLE report_finding AS
@@ -114,7 +120,8 @@ constexpr Query kQueries[] = {
                sum(audience = 'organization' AND principal_type = 'link') AS organization,
                max(audience = 'anyone' AND (role IN ('write', 'owner') OR link_type IS 'edit'))
                  AS edits
-        FROM access_grant WHERE audience IS NOT NULL AND NOT expired GROUP BY top),
+        FROM access_grant WHERE audience IS NOT NULL AND NOT expired AND NOT (
+          audience = 'anyone' AND top IN (SELECT top FROM report_shut)) GROUP BY top),
       wide AS (
         SELECT top, count(DISTINCT oid) AS places, max(whom = 'everyone') AS everyone FROM (
           SELECT top, oid, whom FROM everyone_grant
@@ -162,7 +169,7 @@ constexpr Query kQueries[] = {
       FROM report_link GROUP BY 1, 2, 3, 4)sql"},
     {"anyone_links", 300, R"sql(
       SELECT object_url AS url, object_type AS type, edits, since, ends, password
-      FROM report_link WHERE scope = 'anonymous' AND NOT expired
+      FROM report_link WHERE scope = 'anonymous' AND NOT expired AND NOT shut
       ORDER BY edits DESC, ends IS NOT NULL, password, since, object_url)sql"},
 
     {"domains", 200, R"sql(

@@ -321,6 +321,7 @@ TEST_CASE("the commands that exist are these") {
                                        "audit",
                                        "plan",
                                        "demo",
+                                       "diff",
                                        "simulate",
                                        "doctor",
                                        "runs",
