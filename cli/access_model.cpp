@@ -2,20 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "core/store/run_reader.h"
 #include "permissions/access/what_if.h"
 
 namespace spa {
 
 Result<std::unique_ptr<AccessModel>> AccessModel::Open(const std::string& db_path,
                                                        const std::string& run_id) {
-  auto store = AuditStore::Open(db_path, AuditStore::Mode::kReadOnly);
-  if (!store) return Fail(store.error());
-  auto run = (*store)->FindRun(run_id);
-  if (!run) return Fail(run.error());
-  auto db = sqlite::Database::Open(db_path, sqlite::Database::Mode::kReadOnly);
-  if (!db) return Fail(db.error());
-  (*db)->Exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");
-  auto model = std::make_unique<AccessModel>(*std::move(db), *run);
+  auto opened = OpenRun(db_path, run_id, "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;");
+  if (!opened) return Fail(opened.error());
+  auto model = std::make_unique<AccessModel>(std::move(opened->db), opened->info);
   if (auto read = model->Check(); !read) return Fail(read.error());
   return model;
 }

@@ -13,11 +13,9 @@ constexpr std::size_t kNearest = 3;
 }  // namespace
 
 Result<std::unique_ptr<AccessModel>> OpenAccessModel(const Invocation& invocation) {
-  const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  const std::string& run = invocation.flags.run;
-  return AccessModel::Open(loaded->config.db_path, run == "last" ? "" : run);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  return AccessModel::Open(config->db_path, invocation.flags.run);
 }
 
 Result<AskedObject> FindObject(AccessModel& model, const std::string& text) {

@@ -15,13 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Result<Config> ConfigOf(const Invocation& invocation) {
-  auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  return std::move(loaded->config);
-}
-
 Json JsonOf(const BackupInfo& info) {
   Json json;
   json["path"] = info.path;
@@ -50,7 +43,7 @@ Result<ExitCode> Interrupted(std::string_view untouched) {
 
 Result<ExitCode> CommandBackup(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   const StopSignal signal;
   const auto done =
@@ -70,7 +63,7 @@ Result<ExitCode> CommandRestore(const Invocation& invocation) {
     return Print(flags.json ? JsonOf(*info).dump(2) + '\n'
                             : fmt::format("{} is whole: {}\n", info->path, TextOf(*info)));
   }
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   const StopSignal signal;
   const auto done = RestoreDatabase(flags.file, config->db_path, /*keep=*/!flags.force,

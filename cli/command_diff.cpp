@@ -185,12 +185,11 @@ Status Write(const Flags& flags, const Runs& runs, sqlite::Database& db, int fd,
 
 Result<ExitCode> CommandDiff(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto loaded = LoadConfigOf(flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(flags, loaded->config); !opened) return Fail(opened.error());
-  const auto runs = FindRuns(flags, loaded->config.db_path);
+  const auto config = OpenConfig(flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  const auto runs = FindRuns(flags, config->db_path);
   if (!runs) return Fail(runs.error());
-  auto db = sqlite::Database::Open(loaded->config.db_path, sqlite::Database::Mode::kReadOnly);
+  auto db = sqlite::Database::Open(config->db_path, sqlite::Database::Mode::kReadOnly);
   if (!db) return Fail(db.error());
   (*db)->Exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");
 

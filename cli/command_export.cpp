@@ -15,7 +15,7 @@ namespace {
 Result<ExportOptions> CheckExport(const Flags& flags, const Config& config) {
   ExportOptions options;
   options.db_path = config.db_path;
-  options.run_id = flags.run == "last" ? "" : flags.run;
+  options.run_id = flags.run;
   options.format = flags.format == "csv"    ? ExportOptions::Format::kCsv
                    : flags.format == "json" ? ExportOptions::Format::kJson
                    : flags.format == "xlsx" ? ExportOptions::Format::kXlsx
@@ -63,10 +63,9 @@ Status Write(const Flags& flags, const ExportOptions& options, int fd) {
 
 Result<ExitCode> CommandExport(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto loaded = LoadConfigOf(flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(flags, loaded->config); !opened) return Fail(opened.error());
-  const auto options = CheckExport(flags, loaded->config);
+  const auto config = OpenConfig(flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  const auto options = CheckExport(flags, *config);
   if (!options) return Fail(options.error());
 
   Status written;

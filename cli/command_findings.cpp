@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "core/clock.h"
+#include "core/store/run_reader.h"
 #include "permissions/findings/evaluation.h"
 #include "permissions/findings/rule_test.h"
 #include "report/findings_export.h"
@@ -18,34 +19,6 @@ namespace spa {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Result<Config> ConfigOf(const Invocation& invocation) {
-  auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  return std::move(loaded->config);
-}
-
-// One run of the database, to read.
-struct Run {
-  Run() = default;
-  std::unique_ptr<sqlite::Database> db;
-  RunInfo info;
-};
-
-Result<Run> OpenRun(const std::string& path, const std::string& id) {
-  auto store = AuditStore::Open(path, AuditStore::Mode::kReadOnly);
-  if (!store) return Fail(store.error());
-  auto info = (*store)->FindRun(id == "last" ? "" : id);
-  if (!info) return Fail(info.error());
-  auto db = sqlite::Database::Open(path, sqlite::Database::Mode::kReadOnly);
-  if (!db) return Fail(db.error());
-  (*db)->Exec("BEGIN");
-  Run run;
-  run.db = *std::move(db);
-  run.info = *std::move(info);
-  return run;
-}
 
 // The finding that an id, or the beginning of one, names.
 Result<std::string> FindFinding(sqlite::Database& db, const std::string& text) {
@@ -123,7 +96,7 @@ std::string Render(const RuleTestOutcome& outcome) {
 
 Result<ExitCode> CommandFindings(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   auto run = OpenRun(config->db_path, flags.run);
   if (!run) return Fail(run.error());
@@ -175,7 +148,7 @@ Result<ExitCode> CommandFindings(const Invocation& invocation) {
 
 Result<ExitCode> CommandFindingsRules(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   auto run = OpenRun(config->db_path, flags.run);
   if (!run) return Fail(run.error());
@@ -219,7 +192,7 @@ Result<ExitCode> CommandFindingsAccept(const Invocation& invocation) {
     return Fail(ErrorCode::kUsage, "--owner and --reason must say something",
                 "name who answers for it, and why");
   }
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   auto run = OpenRun(config->db_path, "");
   if (!run) return Fail(run.error());
@@ -245,7 +218,7 @@ Result<ExitCode> CommandFindingsAccept(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandFindingsReopen(const Invocation& invocation) {
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   auto run = OpenRun(config->db_path, "");
   if (!run) return Fail(run.error());
@@ -265,7 +238,7 @@ Result<ExitCode> CommandFindingsReopen(const Invocation& invocation) {
 }
 
 Result<ExitCode> CommandFindingsBaseline(const Invocation& invocation) {
-  const auto config = ConfigOf(invocation);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
   if (!config) return Fail(config.error());
   auto run = OpenRun(config->db_path, invocation.flags.run);
   if (!run) return Fail(run.error());

@@ -10,10 +10,9 @@ namespace spa {
 
 Result<ExitCode> CommandReport(const Invocation& invocation) {
   const Flags& flags = invocation.flags;
-  const auto loaded = LoadConfigOf(flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(flags, loaded->config); !opened) return Fail(opened.error());
-  const auto page = ReportOfRun(loaded->config, flags.run == "last" ? "" : flags.run);
+  const auto config = OpenConfig(flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  const auto page = ReportOfRun(*config, flags.run);
   if (!page) return Fail(page.error());
   if (flags.output_file == "-") return Print(*page);
   const std::string path = flags.output_file.empty() ? "report.html" : flags.output_file;

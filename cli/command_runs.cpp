@@ -25,10 +25,9 @@ struct OpenedStore {
 };
 Result<OpenedStore> OpenStore(const Invocation& invocation,
                               AuditStore::Mode mode = AuditStore::Mode::kReadOnly) {
-  const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  const std::string& path = loaded->config.db_path;
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  const std::string& path = config->db_path;
   std::error_code ignored;
   if (mode == AuditStore::Mode::kReadWrite && !std::filesystem::exists(path, ignored)) {
     return Fail(ErrorCode::kUsage, fmt::format("there is no file {}", path),
@@ -173,10 +172,9 @@ Result<RunSummary> Summarise(AuditStore& store, const RunInfo& run,
 }  // namespace
 
 Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
-  const auto loaded = LoadConfigOf(invocation.flags, invocation.environment);
-  if (!loaded) return Fail(loaded.error());
-  if (auto opened = OpenLog(invocation.flags, loaded->config); !opened) return Fail(opened.error());
-  const auto rules = RulesOf(loaded->config.findings);
+  const auto config = OpenConfig(invocation.flags, invocation.environment);
+  if (!config) return Fail(config.error());
+  const auto rules = RulesOf(config->findings);
   if (!rules) return Fail(rules.error());
   std::vector<RunInfo> shards;
   for (const std::string& path : invocation.flags.sources) {
@@ -186,11 +184,11 @@ Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
     if (!run) return Fail(run.error());
     shards.push_back(*std::move(run));
   }
-  auto store = AuditStore::Open(loaded->config.db_path, AuditStore::Mode::kReadWrite);
+  auto store = AuditStore::Open(config->db_path, AuditStore::Mode::kReadWrite);
   if (!store) return Fail(store.error());
   const auto run = (*store)->BeginMerge(invocation.flags.sources, invocation.flags.partial);
   if (!run) return Fail(run.error());
-  if (auto found = EvaluateFindings(**store, run->number, loaded->config.findings, *rules);
+  if (auto found = EvaluateFindings(**store, run->number, config->findings, *rules);
       !found) {
     return Fail(found.error());
   }

@@ -81,6 +81,13 @@ Status OpenLog(const Flags& flags, const Config& config) {
   return log::Open(options);
 }
 
+Result<Config> OpenConfig(const Flags& flags, const EnvironmentVariables& environment) {
+  auto loaded = LoadConfigOf(flags, environment);
+  if (!loaded) return Fail(std::move(loaded.error()));
+  if (auto opened = OpenLog(flags, loaded->config); !opened) return Fail(std::move(opened.error()));
+  return std::move(loaded->config);
+}
+
 Result<AuditCommand> CheckAudit(const Flags& flags, LoadedConfig loaded,
                                 const EnvironmentVariables& environment, bool to_terminal) {
   AuditCommand command;

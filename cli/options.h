@@ -31,6 +31,9 @@ Result<LoadedConfig> LoadConfigOf(const Flags& flags, const EnvironmentVariables
 // Sets up the log and the file of traces as the configuration, -v and -q say.
 Status OpenLog(const Flags& flags, const Config& config);
 
+// Both, for commands that need nothing but the values.
+Result<Config> OpenConfig(const Flags& flags, const EnvironmentVariables& environment);
+
 struct AuditCommand {
   AuditCommand() = default;
   AuditOptions run;

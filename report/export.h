@@ -18,6 +18,10 @@
 
 namespace spa {
 
+// Sorting goes to files: exports may be as large as the database.
+inline constexpr char kExportPragmas[] =
+    "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;";
+
 struct ExportOptions {
   ExportOptions() = default;
   enum class Format { kJsonl, kJson, kCsv, kXlsx };

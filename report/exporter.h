@@ -9,8 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/sqlite.h"
-#include "core/store/audit_store.h"
+#include "core/store/run_reader.h"
 #include "report/export.h"
 #include "report/object_walk.h"
 #include "report/output.h"
@@ -23,21 +22,16 @@ class Exporter {
  public:
   static Result<std::unique_ptr<Exporter>> Open(const ExportOptions& options,
                                                 std::vector<std::string_view> columns, int fd) {
-    // The store checks that the file is ours and knows which run is meant.
-    auto store = AuditStore::Open(options.db_path, AuditStore::Mode::kReadOnly);
-    if (!store) return Fail(store.error());
-    auto run = (*store)->FindRun(options.run_id);
-    if (!run) return Fail(run.error());
-    auto db = sqlite::Database::Open(options.db_path, sqlite::Database::Mode::kReadOnly);
-    if (!db) return Fail(db.error());
-    (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384; BEGIN");
+    auto opened = OpenRun(options.db_path, options.run_id, kExportPragmas);
+    if (!opened) return Fail(opened.error());
+    const RunInfo& run = opened->info;
     auto exporter =
-        std::make_unique<Exporter>(*std::move(db), run->number, RowFormat(options, columns), fd);
+        std::make_unique<Exporter>(std::move(opened->db), run.number, RowFormat(options, columns), fd);
     if (options.format == ExportOptions::Format::kXlsx) {
-      exporter->book_ = std::make_unique<WorkbookFile>(run->started_at, options.limits);
+      exporter->book_ = std::make_unique<WorkbookFile>(run.started_at, options.limits);
       exporter->book_->AddSheet(options.sheet,
                                 std::vector<std::string>(columns.begin(), columns.end()));
-      exporter->run_info_ = *run;
+      exporter->run_info_ = run;
     }
     return exporter;
   }

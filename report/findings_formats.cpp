@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/http/url.h"
+#include "core/store/run_reader.h"
 #include "report/findings_export.h"
 #include "report/output.h"
 
@@ -16,27 +17,6 @@ constexpr std::string_view kProduct = "sharepoint-audit";
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// A snapshot of the database, and the run that is meant.
-struct Source {
-  Source() = default;
-  std::unique_ptr<sqlite::Database> db;
-  RunInfo run;
-};
-
-Result<Source> OpenSource(const ExportOptions& options) {
-  auto store = AuditStore::Open(options.db_path, AuditStore::Mode::kReadOnly);
-  if (!store) return Fail(store.error());
-  Source source;
-  auto run = (*store)->FindRun(options.run_id);
-  if (!run) return Fail(run.error());
-  source.run = *std::move(run);
-  auto db = sqlite::Database::Open(options.db_path, sqlite::Database::Mode::kReadOnly);
-  if (!db) return Fail(db.error());
-  source.db = *std::move(db);
-  source.db->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384; BEGIN");
-  return source;
 }
 
 std::string_view LevelOf(Severity severity) {
@@ -161,9 +141,9 @@ Json OcsfFinding(const ListedFinding& finding, const RunInfo& run) {
 }  // namespace
 
 Status ExportSarif(const ExportOptions& options, int fd) {
-  auto source = OpenSource(options);
+  const auto source = OpenRun(options.db_path, options.run_id, kExportPragmas);
   if (!source) return Fail(source.error());
-  const std::vector<AppliedRule> rules = AppliedRules(*source->db, source->run.number);
+  const std::vector<AppliedRule> rules = AppliedRules(*source->db, source->info.number);
   std::unordered_map<std::string_view, std::size_t> numbers;
   Json catalogue = Json::array();
   for (const AppliedRule& rule : rules) {
@@ -173,9 +153,9 @@ Status ExportSarif(const ExportOptions& options, int fd) {
   Json run;
   run["tool"]["driver"] = {
       {"name", kProduct}, {"version", SPA_VERSION}, {"rules", std::move(catalogue)}};
-  run["automationDetails"] = {{"id", std::string(kProduct) + "/" + source->run.id}};
-  Json invocation = {{"executionSuccessful", true}, {"startTimeUtc", source->run.started_at}};
-  if (!source->run.finished_at.empty()) invocation["endTimeUtc"] = source->run.finished_at;
+  run["automationDetails"] = {{"id", std::string(kProduct) + "/" + source->info.id}};
+  Json invocation = {{"executionSuccessful", true}, {"startTimeUtc", source->info.started_at}};
+  if (!source->info.finished_at.empty()) invocation["endTimeUtc"] = source->info.finished_at;
   invocation["toolConfigurationNotifications"] = Notifications(rules);
   run["invocations"] = Json::array({std::move(invocation)});
   Output output(fd);
@@ -187,7 +167,7 @@ Status ExportSarif(const ExportOptions& options, int fd) {
       "\"runs\":[" +
       head + ",\"results\":[");
   bool first = true;
-  EachFinding(*source->db, source->run.number, FindingFilter(), [&](const ListedFinding& finding) {
+  EachFinding(*source->db, source->info.number, FindingFilter(), [&](const ListedFinding& finding) {
     output.Append((first ? "\n" : ",\n") + Dump(SarifResult(finding, numbers[finding.rule])));
     first = false;
     return !output.closed();
@@ -198,11 +178,11 @@ Status ExportSarif(const ExportOptions& options, int fd) {
 }
 
 Status ExportOcsf(const ExportOptions& options, int fd) {
-  auto source = OpenSource(options);
+  const auto source = OpenRun(options.db_path, options.run_id, kExportPragmas);
   if (!source) return Fail(source.error());
   Output output(fd);
-  EachFinding(*source->db, source->run.number, FindingFilter(), [&](const ListedFinding& finding) {
-    output.Append(Dump(OcsfFinding(finding, source->run)) + "\n");
+  EachFinding(*source->db, source->info.number, FindingFilter(), [&](const ListedFinding& finding) {
+    output.Append(Dump(OcsfFinding(finding, source->info)) + "\n");
     return !output.closed();
   });
   if (auto read = source->db->Check("exporting findings"); !read) return read;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/log/log.h"
+#include "core/store/run_reader.h"
 #include "report/findings_export.h"
 #include "report/object_walk.h"
 
@@ -262,14 +263,9 @@ void WriteSheetFacts(WorkbookFile& book, std::size_t sheet) {
 }
 
 Status ExportWorkbook(const ExportOptions& options, const OpenGuests& open, int fd) {
-  auto store = AuditStore::Open(options.db_path, AuditStore::Mode::kReadOnly);
-  if (!store) return Fail(store.error());
-  auto run = (*store)->FindRun(options.run_id);
-  if (!run) return Fail(run.error());
-  auto db = sqlite::Database::Open(options.db_path, sqlite::Database::Mode::kReadOnly);
-  if (!db) return Fail(db.error());
-  (*db)->Exec("PRAGMA temp_store = FILE; PRAGMA cache_size = -16384; BEGIN");
-  return Book(**db, *run, options.limits).Write(open, fd);
+  const auto opened = OpenRun(options.db_path, options.run_id, kExportPragmas);
+  if (!opened) return Fail(opened.error());
+  return Book(*opened->db, opened->info, options.limits).Write(open, fd);
 }
 
 }  // namespace spa

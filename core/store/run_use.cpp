@@ -2,8 +2,7 @@
 
 #include <map>
 
-#include "core/sqlite.h"
-#include "core/store/audit_store.h"
+#include "core/store/run_reader.h"
 
 namespace spa {
 namespace {
@@ -39,19 +38,13 @@ constexpr char kSites[] = R"sql(
 }  // namespace
 
 Result<RunUse> UseOfLastRun(const std::string& db_path, std::int64_t most) {
+  const auto opened = OpenRun(db_path, "last");
+  if (!opened) return Fail(opened.error());
+  sqlite::Database& db = *opened->db;
+  const RunNo run = opened->info.number;
   RunUse use;
-  RunNo run = 0;
-  {
-    auto store = AuditStore::Open(db_path, AuditStore::Mode::kReadOnly);
-    if (!store) return Fail(store.error());
-    auto last = (*store)->FindRun("");
-    if (!last) return Fail(last.error());
-    use.run_id = last->id;
-    run = last->number;
-  }
-  auto db = sqlite::Database::Open(db_path, sqlite::Database::Mode::kReadOnly);
-  if (!db) return Fail(db.error());
-  sqlite::Statement groups(**db, kGroups);
+  use.run_id = opened->info.id;
+  sqlite::Statement groups(db, kGroups);
   groups.Bind(run, most);
   while (groups.Step()) {
     GroupRef group;
@@ -59,7 +52,7 @@ Result<RunUse> UseOfLastRun(const std::string& db_path, std::int64_t most) {
     if (groups.Int(1) != 0) group.kind = GroupRef::Kind::kOwners;
     use.groups.push_back(std::move(group));
   }
-  sqlite::Statement sites(**db, kSites);
+  sqlite::Statement sites(db, kSites);
   sites.Bind(run);
   std::map<std::string, std::string> roots;  // By site; a parent comes before what stands in it.
   while (sites.Step()) {
@@ -76,7 +69,7 @@ Result<RunUse> UseOfLastRun(const std::string& db_path, std::int64_t most) {
     roots.emplace(site.id, site.root_id.empty() ? site.id : site.root_id);
     use.sites.push_back(std::move(site));
   }
-  if (auto read = (*db)->Check("reading what the last run used"); !read) return Fail(read.error());
+  if (auto read = db.Check("reading what the last run used"); !read) return Fail(read.error());
   return use;
 }
 
