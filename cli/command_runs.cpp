@@ -188,8 +188,7 @@ Result<ExitCode> CommandRunsMerge(const Invocation& invocation) {
   if (!store) return Fail(store.error());
   const auto run = (*store)->BeginMerge(invocation.flags.sources, invocation.flags.partial);
   if (!run) return Fail(run.error());
-  if (auto found = EvaluateFindings(**store, run->number, config->findings, *rules);
-      !found) {
+  if (auto found = EvaluateFindings(**store, run->number, config->findings, *rules); !found) {
     return Fail(found.error());
   }
   auto summary = Summarise(**store, *run, shards);

@@ -6,9 +6,9 @@
 // XLSX has the rows of CSV on a sheet, and what is said of them on another, "summary".
 //
 // Reads the database read-only, from one snapshot, also while a run writes. Memory is flat.
-// Errors: kUsage for a file that is no audit database and for an unknown run, kStorage for a database
-// or an output that failed. A reader that went away (EPIPE) is no error: the export stops. The caller
-// ignores SIGPIPE.
+// Errors: kUsage for a file that is no audit database and for an unknown run, kStorage for a
+// database or an output that failed. A reader that went away (EPIPE) is no error: the export stops.
+// The caller ignores SIGPIPE.
 #pragma once
 
 #include <string>
@@ -19,8 +19,7 @@
 namespace spa {
 
 // Sorting goes to files: exports may be as large as the database.
-inline constexpr char kExportPragmas[] =
-    "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;";
+inline constexpr char kExportPragmas[] = "PRAGMA temp_store = FILE; PRAGMA cache_size = -16384;";
 
 struct ExportOptions {
   ExportOptions() = default;

@@ -25,8 +25,8 @@ class Exporter {
     auto opened = OpenRun(options.db_path, options.run_id, kExportPragmas);
     if (!opened) return Fail(opened.error());
     const RunInfo& run = opened->info;
-    auto exporter =
-        std::make_unique<Exporter>(std::move(opened->db), run.number, RowFormat(options, columns), fd);
+    auto exporter = std::make_unique<Exporter>(std::move(opened->db), run.number,
+                                               RowFormat(options, columns), fd);
     if (options.format == ExportOptions::Format::kXlsx) {
       exporter->book_ = std::make_unique<WorkbookFile>(run.started_at, options.limits);
       exporter->book_->AddSheet(options.sheet,

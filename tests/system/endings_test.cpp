@@ -241,6 +241,9 @@ TEST_CASE("A certificate nobody vouches for is refused with the way to trust it"
   CHECK(ended.took < std::chrono::seconds(25));
 }
 
+// {"alg": and {"typ": as a token's head begins. Fewer letters occur in a key now and then.
+constexpr const char* kTokenStarts[] = {"eyJhbGciOi", "eyJ0eXAiOi"};
+
 TEST_CASE("Secrets, keys and tokens are in no output, log or database") {
   const std::string credential = GENERATE(as<std::string>(), kCertificate, kSecret);
   INFO(credential);
@@ -263,14 +266,14 @@ TEST_CASE("Secrets, keys and tokens are in no output, log or database") {
   if (credential == kSecret) at_home = {"config.json"};
   CHECK(FilesWith(tenant.folder(), secret) == at_home);
   CHECK(FilesWith(tenant.folder(), encoded).empty());
-  CHECK(FilesWith(tenant.folder(), "eyJ").empty());
+  for (const char* start : kTokenStarts) CHECK(FilesWith(tenant.folder(), start).empty());
   at_home.clear();
   if (credential == kCertificate) at_home = {"config-credential.pem"};
   CHECK(FilesWith(tenant.folder(), "PRIVATE KEY") == at_home);
   for (const std::string& text : {ended.out, ended.err}) {
     CHECK_FALSE(Contains(text, secret));
     CHECK_FALSE(Contains(text, encoded));
-    CHECK_FALSE(Contains(text, "eyJ"));
+    for (const char* start : kTokenStarts) CHECK_FALSE(Contains(text, start));
   }
 }
 
