@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "core/encoding.h"
+#include "core/open_file.h"
 
 namespace spa {
 namespace {
@@ -23,21 +24,6 @@ Error CannotUse(const std::string& path, const char* why) {
   return Error(ErrorCode::kUsage, fmt::format("the key file {} cannot be used: {}", path, why),
                "check the path and who may read it, or give --api-key-file");
 }
-
-// Closes what open(2) gave.
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  int fd() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 Status MakeDirectoryOf(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
@@ -108,11 +94,11 @@ ApiKey::Digest ApiKey::DigestOf(std::string_view text) const {
 
 Result<Secret> ReadOrMakeKeyFile(const std::string& path) {
   if (auto made = MakeDirectoryOf(path); !made) return Fail(std::move(made.error()));
-  const File fresh(
+  const OpenFile fresh(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (fresh.is_open()) return MakeKey(path, fresh.fd());
   if (errno != EEXIST) return Fail(CannotUse(path, std::strerror(errno)));
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open()) return Fail(CannotUse(path, std::strerror(errno)));
   return ReadKey(path, file.fd());
 }

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/digest.h"
 #include "core/encoding.h"
+#include "core/open_file.h"
 #include "core/sqlite.h"
 #include "core/store/run_lock.h"
 #include "core/store/schema.h"
@@ -39,20 +40,6 @@ Error FileError(std::string_view doing, const std::string& path) {
                "Check the path, the rights and the free space.");
 }
 
-class File {
- public:
-  File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  int fd() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 // A file that is removed, with what SQLite keeps beside it, unless Keep is called.
 class Draft {
  public:
@@ -70,7 +57,7 @@ class Draft {
 };
 
 // The digest of the first `bytes` of the file.
-Result<std::string> DigestOf(const File& file, const std::string& path, std::int64_t bytes) {
+Result<std::string> DigestOf(const OpenFile& file, const std::string& path, std::int64_t bytes) {
   Sha256 digest;
   std::string chunk(kChunk, '\0');
   for (std::int64_t at = 0; at < bytes;) {
@@ -90,7 +77,7 @@ Result<std::string> DigestOf(const File& file, const std::string& path, std::int
 
 // Puts the checksum behind the database, and all of it on the disk.
 Result<std::string> Seal(const std::string& path) {
-  const File file(path, O_RDWR);
+  const OpenFile file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file.is_open()) return Fail(FileError("open", path));
   const std::int64_t bytes = ::lseek(file.fd(), 0, SEEK_END);
   auto sha256 = DigestOf(file, path, bytes);
@@ -111,7 +98,7 @@ Status PutInPlace(Draft& draft, const std::string& path, bool overwrite) {
   if (!done) return Fail(FileError("write", path));
   if (overwrite) draft.Keep();  // Else its other name goes.
   const std::string folder = std::filesystem::absolute(path).parent_path();
-  const File directory(folder, O_RDONLY | O_DIRECTORY);
+  const OpenFile directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.is_open()) ::fsync(directory.fd());
   return {};
 }
@@ -276,7 +263,7 @@ Result<BackupInfo> CheckBackup(const std::string& path) {
   std::int64_t size = 0;
   std::string sha256;
   {
-    const File file(path, O_RDONLY);
+    const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) {
       return Fail(ErrorCode::kUsage, fmt::format("cannot read {}: {}", path, strerror(errno)),
                   "Check the path and the rights.");
