@@ -36,23 +36,6 @@ Member Inner(const std::string& id) {
   return member;
 }
 
-GroupRef Group(const std::string& id) {
-  GroupRef group;
-  group.id = id;
-  return group;
-}
-
-Grant GroupGrant(const std::string& id, Role role = Role::kRead) {
-  Grant grant;
-  grant.grant_id = "grant-" + id;
-  grant.principal_type = PrincipalType::kGroup;
-  grant.principal_id = grant.principal_name = id;
-  grant.principal_login = "c:0t.c|tenant|" + id;
-  grant.role = role;
-  grant.source = "rest";
-  return grant;
-}
-
 Grant AudienceGrant(PrincipalType type) {
   Grant grant;
   grant.grant_id = "grant-" + std::string(Name(type));

@@ -21,23 +21,6 @@ Member User(const std::string& id) {
   return member;
 }
 
-GroupRef Group(const std::string& id) {
-  GroupRef group;
-  group.id = id;
-  return group;
-}
-
-Grant GroupGrant(const std::string& id, Role role = Role::kRead) {
-  Grant grant;
-  grant.grant_id = "grant-" + id;
-  grant.principal_type = PrincipalType::kGroup;
-  grant.principal_id = grant.principal_name = id;
-  grant.principal_login = "c:0t.c|tenant|" + id;
-  grant.role = role;
-  grant.source = "rest";
-  return grant;
-}
-
 // A tenant of one site with a library, run after run.
 struct Tenant {
   Tenant() : path(dir.File("audit.db")), store(OpenStore(path)) {}

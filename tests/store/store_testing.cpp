@@ -80,6 +80,23 @@ Grant UserGrant(const std::string& id, Role role) {
   return grant;
 }
 
+GroupRef Group(const std::string& id) {
+  GroupRef group;
+  group.id = id;
+  return group;
+}
+
+Grant GroupGrant(const std::string& id, Role role) {
+  Grant grant;
+  grant.grant_id = "grant-" + id;
+  grant.principal_type = PrincipalType::kGroup;
+  grant.principal_id = grant.principal_name = id;
+  grant.principal_login = "c:0t.c|tenant|" + id;
+  grant.role = role;
+  grant.source = "rest";
+  return grant;
+}
+
 Grant LinkGrant(const std::string& id, const std::string& scope, std::vector<std::string> people) {
   Grant grant;
   grant.grant_id = id;

@@ -44,7 +44,9 @@ DriveItem Folder(const std::string& id, const std::string& parent, const std::st
 DriveItem File(const std::string& id, const std::string& parent, const std::string& name,
                SharedFacet shared = SharedFacet::kAbsent);
 DriveItem Deleted(const std::string& id);
+GroupRef Group(const std::string& id);
 Grant UserGrant(const std::string& id, Role role = Role::kRead);
+Grant GroupGrant(const std::string& id, Role role = Role::kRead);  // As SharePoint tells it.
 Grant LinkGrant(const std::string& id, const std::string& scope,
                 std::vector<std::string> people = {});
 
